@@ -1,0 +1,35 @@
+# Set-ups live in .venv; PYTHON names the interpreter that makes it (3.11 or newer).
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## Show what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/sandbox.installed  ## Set up, and bring a shop's audiences from a local Snowflake to a local Brevo
+	@$(BIN)/tajo demo
+
+test: .venv/dev.installed  ## Set up, and run the tests (under five minutes)
+	$(BIN)/pytest -n auto --dist loadfile
+
+long: .venv/dev.installed  ## Run the tests that take longer: a browser, large data
+	$(BIN)/pytest -m long
+
+check: .venv/dev.installed  ## Check format, lint, types and that Dagster loads the project
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/dagster definitions validate -m tajo_sf_pipeline.definitions
+
+sandbox: .venv/sandbox.installed  ## Serve the local Snowflake and Brevo until Ctrl-C
+	@$(BIN)/tajo sandbox up
+
+ui: .venv/sandbox.installed  ## Open Dagster's UI on the demo's data
+	@TAJO_CONFIG=$(CURDIR)/.tajo/demo/tajo.yaml DAGSTER_HOME=$(CURDIR)/.tajo/demo/.tajo/dagster $(BIN)/dagster dev
+
+screenshot: .venv/dev.installed  ## Take docs/images/asset-graph.png again (needs chromium)
+	$(BIN)/python docs/screenshot.py
+
+pins: .venv/dev.installed  ## Pin the newest versions that pyproject.toml allows, with their hashes (needs uv)
+	uv pip compile -q -U pyproject.toml requirements/build.in --extra sandbox --universal --python-version 3.11 --generate-hashes --no-header -o requirements/sandbox.txt && uv pip compile -q -U pyproject.toml requirements/build.in --extra dev -c requirements/sandbox.txt --universal --python-version 3.11 --generate-hashes --no-header -o requirements/dev.txt
+
+.venv/%.installed: requirements/%.txt pyproject.toml
+	@$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r $< && $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . && touch $@
+
+.PHONY: help demo test long check sandbox ui screenshot pins
