@@ -1,0 +1,105 @@
+"""Every error that a person sees: what happened, to what, and what to do next.
+
+TajoError
+ ├── ConfigurationError     fix the files or the environment      exit 2
+ ├── MappingError           fix the mapping, the SQL or Brevo     exit 2
+ ├── AuthenticationError    fix the credentials                   exit 3
+ ├── PermissionDeniedError  ask for the right that is missing     exit 3
+ ├── RefusedError           the vendor understood and said no     exit 1
+ ├── GuardError             look at what would happen, then decide   exit 4
+ ├── VendorOutageError      try again later                       exit 5
+ ├── IncompleteError        try again; nothing was planned        exit 5
+ └── InternalError          a defect of ours                      exit 70
+
+The codes stand in ``docs/runbook.md``, one row each.
+"""
+
+from typing import ClassVar
+
+
+class TajoError(Exception):
+    """The root: `code` finds the runbook's row, `next_step` says what the operator does."""
+
+    kind: ClassVar[str]
+    exit_code: ClassVar[int]
+
+    def __init__(self, code: str, happened: str, next_step: str) -> None:
+        super().__init__(f"{code} {happened}\n{next_step}")
+        self.code = code
+        self.happened = happened
+        self.next_step = next_step
+
+    def as_json(self) -> dict[str, str]:
+        return {
+            "code": self.code,
+            "kind": self.kind,
+            "message": self.happened,
+            "next_step": self.next_step,
+        }
+
+
+class ConfigurationError(TajoError):
+    """The workspace, the command or this machine is not as it must be."""
+
+    kind = "configuration"
+    exit_code = 2
+
+
+class MappingError(TajoError):
+    """The columns, the mapping and Brevo's attributes do not fit each other."""
+
+    kind = "mapping"
+    exit_code = 2
+
+
+class AuthenticationError(TajoError):
+    """A vendor does not accept the credentials."""
+
+    kind = "authentication"
+    exit_code = 3
+
+
+class PermissionDeniedError(TajoError):
+    """The credentials are good, and may not do this."""
+
+    kind = "permission"
+    exit_code = 3
+
+
+class RefusedError(TajoError):
+    """A vendor refused what was sent; sending it again would be refused again."""
+
+    kind = "validation"
+    exit_code = 1
+
+    def __init__(self, code: str, happened: str, next_step: str, *, reason: str) -> None:
+        super().__init__(code, happened, next_step)
+        self.reason = reason
+
+
+class GuardError(TajoError):
+    """A check stopped the run before anything was written."""
+
+    kind = "guard"
+    exit_code = 4
+
+
+class VendorOutageError(TajoError):
+    """A vendor did not answer, or not usefully, for as long as we were told to try."""
+
+    kind = "vendor_outage"
+    exit_code = 5
+
+
+class IncompleteError(TajoError):
+    """Fewer rows arrived than the warehouse declared (S11)."""
+
+    kind = "incomplete"
+    exit_code = 5
+
+
+class InternalError(TajoError):
+    """Something that must hold does not: a defect of this product."""
+
+    kind = "internal"
+    exit_code = 70
