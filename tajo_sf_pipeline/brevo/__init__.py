@@ -1,0 +1,1 @@
+"""The Brevo API v3, over httpx."""

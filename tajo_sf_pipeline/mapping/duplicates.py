@@ -1,0 +1,42 @@
+"""Rows of one extract beside each other: those that would be one contact, and the newest."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+DUPLICATE = "repeats the contact of another row"
+
+
+def losers(mapped: Path) -> pa.Table:
+    """Give `_row` and `_key` of every mapped row that another with its key outdoes.
+
+    The greatest version wins; between equals the payload decides, not the order in which the
+    warehouse happened to return them, so that the same rows always have the same winner (S15).
+    """
+    with duckdb.connect() as database:
+        return database.sql(
+            """
+            WITH several AS (
+                SELECT _key FROM read_parquet($mapped) GROUP BY _key HAVING count(*) > 1
+            )
+            SELECT _row, _key FROM read_parquet($mapped) SEMI JOIN several USING (_key)
+            QUALIFY row_number() OVER (
+                PARTITION BY _key ORDER BY _version DESC, _payload DESC, _row
+            ) > 1
+            ORDER BY _row
+            """,
+            params={"mapped": str(mapped)},
+        ).to_arrow_table()
+
+
+def greatest_version(mapped: Path) -> str | None:
+    """Give the newest row's version in ISO form, or None where nothing was mapped."""
+    with duckdb.connect() as database:
+        [(found,)] = database.execute(
+            "SELECT epoch_us(max(_version)) FROM read_parquet(?)", [str(mapped)]
+        ).fetchall()
+    if found is None:
+        return None
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=found)).isoformat()

@@ -1,0 +1,218 @@
+"""The three steps of an audience, as anyone may call them: Dagster's assets are one caller."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.mapping.duplicates import DUPLICATE, greatest_version, losers
+from tajo_sf_pipeline.mapping.mapper import REJECTED, Column, Mapper
+from tajo_sf_pipeline.places import Places, make_home
+from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.snowflake.cost import Cost, cost_of
+from tajo_sf_pipeline.snowflake.transports import warehouse
+from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.run import Sync
+from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.window import SyncPath, Window
+
+# audience, step, rows done, rows in all
+Progress = Callable[[str, str, int, int], None]
+
+
+def silent(_audience: str, _step: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What the warehouse returned."""
+
+    rows: int
+    bytes: int
+    query_id: str
+    schema: pa.Schema
+    partitions: int
+    executing_seconds: float
+    fetching_seconds: float
+    seconds: float
+    cost: Cost | str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What Brevo would take of it; `reasons` counts the rejects by column and reason."""
+
+    rows: int
+    rejected: int
+    reasons: dict[str, int]
+    columns: tuple[Column, ...]
+    unmapped: tuple[str, ...]
+    schema: pa.Schema
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One audience on one sync date, on one of the two paths; `full` forgets the watermark."""
+
+    settings: Settings
+    audience: Audience
+    day: date
+    path: SyncPath
+    run_id: str
+    full: bool = False
+    progress: Progress = silent
+
+    @property
+    def places(self) -> Places:
+        return Places(self.settings.home, self.audience.name)
+
+    @property
+    def window(self) -> Window:
+        return Window(self.day, self.settings.file.timezone)
+
+    def extract(self) -> Extracted:
+        """Run the query and keep its answer as Parquet, whole or not at all (S11)."""
+        started = time.monotonic()
+        make_home(self.settings.home)
+        source = warehouse(self.settings.snowflake, self.settings.path.parent)
+        with (
+            source.running(
+                self.audience.statement,
+                self.window.binds(self.path, self._last_sync()),
+                self._query_tag(),
+            ) as result,
+            parquet.writing(self.places.extract(self.day), result.schema) as out,
+        ):
+            executed, size = time.monotonic(), 0
+            for batch in result.batches:
+                out.write(batch)
+                size += batch.nbytes
+                self._tell("extract", out.rows, result.declared_rows)
+            out.finish({"path": self.path, "started_at": result.started_at.isoformat()})
+        fetched = time.monotonic()
+        return Extracted(
+            rows=out.rows,
+            bytes=size,
+            query_id=result.query_id,
+            schema=result.schema,
+            partitions=result.partitions,
+            executing_seconds=result.executing_seconds,
+            fetching_seconds=fetched - executed,
+            seconds=fetched - started,
+            cost=cost_of(source, result.query_id, self._query_tag()),
+        )
+
+    def map(self) -> Mapped:
+        """Map the extract; every row of it is mapped or rejected with a reason."""
+        started = time.monotonic()
+        source = self.places.extract(self.day)
+        mapper = Mapper(
+            self.audience,
+            parquet.schema(source),
+            timezone=self.settings.file.timezone,
+            window_end=self.window.end,
+        )
+        with parquet.writing(self.places.rejected(self.day), REJECTED) as rejected:
+            self._map_batches(mapper, rejected)
+            self._drop_duplicates(mapper, rejected)
+            rejected.finish(self._notes(mapper, rejected.rows))
+        return Mapped(
+            rows=parquet.rows(self.places.mapped(self.day)),
+            rejected=rejected.rows,
+            reasons=reasons(self.places.rejected(self.day)),
+            columns=mapper.columns,
+            unmapped=mapper.unmapped,
+            schema=mapper.schema,
+            seconds=time.monotonic() - started,
+        )
+
+    def sync(self) -> Summary:
+        """Bring Brevo to what was mapped."""
+        return Sync(
+            audience=self.audience,
+            brevo=self.settings.brevo,
+            places=self.places,
+            day=self.day,
+            run_id=self.run_id,
+            progress=lambda done, planned: self._tell("sync", done, planned),
+        ).run()
+
+    def _last_sync(self) -> datetime | None:
+        if self.full or "last_sync" not in self.audience.statement.binds():
+            return None
+        reached = Ledger(self.places.ledger).last_sync()
+        return reached - self.audience.lookback if reached else None
+
+    def _tell(self, step: str, done: int, total: int) -> None:
+        self.progress(self.audience.name, step, done, total)
+
+    def _query_tag(self) -> str:
+        return json.dumps(
+            {
+                "app": "tajo",
+                "workspace": self.settings.file.workspace,
+                "audience": self.audience.name,
+                "sync_date": self.day.isoformat(),
+                "run": self.run_id,
+            }
+        )
+
+    def _map_batches(self, mapper: Mapper, rejected: parquet.Writer) -> None:
+        source = self.places.extract(self.day)
+        total, seen = parquet.rows(source), 0
+        with parquet.writing(self.places.mapped(self.day), mapper.schema) as mapped:
+            for batch in parquet.batches(source):
+                accepted, refused = mapper.map(batch, seen)
+                mapped.write(accepted)
+                rejected.write(refused)
+                seen += batch.num_rows
+                self._tell("map", seen, total)
+            mapped.finish({})
+
+    def _drop_duplicates(self, mapper: Mapper, rejected: parquet.Writer) -> None:
+        """Take out the rows that another row with their key outdoes; they are rejects too."""
+        path = self.places.mapped(self.day)
+        twice = losers(path)
+        if not twice.num_rows:
+            return
+        with parquet.writing(path, mapper.schema) as kept:
+            for batch in parquet.batches(path):
+                kept.write(batch.filter(pc.invert(pc.is_in(batch["_row"], twice["_row"]))))
+            kept.finish({})
+        columns = [mapper.key_name, DUPLICATE]
+        names = [pa.repeat(pa.scalar(text), twice.num_rows) for text in columns]
+        table = pa.table([twice["_row"], twice["_key"], *names], schema=REJECTED)
+        for batch in table.to_batches():
+            rejected.write(batch)
+
+    def _notes(self, mapper: Mapper, rejected: int) -> dict[str, Any]:
+        extract = parquet.notes(self.places.extract(self.day))
+        reached = extract["started_at"]
+        if self.audience.cursor:
+            reached = greatest_version(self.places.mapped(self.day))
+        return {
+            "path": extract["path"],
+            "extracted": parquet.rows(self.places.extract(self.day)),
+            "rejected": rejected,
+            "columns": [[column.name, column.attribute, column.type] for column in mapper.columns],
+            "reached": reached,
+            "window_end": self.window.end.isoformat(),
+        }
+
+
+def reasons(rejected: Path) -> dict[str, int]:
+    """Count the rejects of a partition by column and reason, the most frequent first."""
+    table = pa.Table.from_batches(parquet.batches(rejected), REJECTED)
+    counted = table.group_by(["column", "reason"]).aggregate([([], "count_all")])
+    ordered = counted.sort_by([("count_all", "descending"), ("reason", "ascending")])
+    return {f"{row['column']} {row['reason']}": row["count_all"] for row in ordered.to_pylist()}

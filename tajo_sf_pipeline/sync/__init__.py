@@ -1,0 +1,1 @@
+"""What would change in Brevo, and making it so."""
