@@ -1,0 +1,66 @@
+import argparse
+import gc
+import sys
+from pathlib import Path
+
+from tajo_sf_pipeline.sandbox import process
+from tajo_sf_pipeline.sandbox.brevo.accounts import Accounts, Settings
+from tajo_sf_pipeline.sandbox.brevo.app import create_app
+from tajo_sf_pipeline.sandbox.brevo.imports.queue import ImportQueue
+from tajo_sf_pipeline.sandbox.brevo.limits import PLANS
+from tajo_sf_pipeline.sandbox.brevo.store import Store
+from tajo_sf_pipeline.sandbox.ports import HOST, PortTakenError, listen
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    try:
+        listener = listen(arguments.port)
+    except PortTakenError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the one line for the person who started it
+        return process.EXIT_CANNOT_START
+    # An import makes a few hundred thousand objects at once, and no cycles to look for.
+    gc.set_threshold(200_000, 20, 20)
+    store = Store(arguments.home)
+    imports = ImportQueue(store)
+    try:
+        accounts = _open_accounts(store, arguments.account_key, arguments.plan)
+        app = create_app(store, accounts, imports)
+        process.run(app, listener, until_stdin_closes=arguments.until_stdin_closes)
+    finally:
+        imports.close()
+        store.close()
+    return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tajo_sf_pipeline.sandbox.brevo",
+        description="A local Brevo for demonstrations and tests.",
+    )
+    parser.add_argument("--home", type=Path, required=True, help="folder that keeps its data")
+    parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
+    parser.add_argument(
+        "--account-key",
+        default="sandbox-brevo-key",
+        help="api key of an account that is created unless it is there (default: %(default)s)",
+    )
+    parser.add_argument("--plan", choices=PLANS, help="that account's rate limits")
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="end with the process at the other end of standard input",
+    )
+    return parser.parse_args()
+
+
+def _open_accounts(store: Store, key: str, plan: str | None) -> Accounts:
+    accounts = Accounts(store)
+    account = accounts.find(key) or accounts.create(key, Settings())
+    if plan:
+        accounts.change(account, plan=plan)
+    return accounts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

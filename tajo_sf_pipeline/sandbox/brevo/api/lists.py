@@ -1,0 +1,157 @@
+"""Lists, and the folders that hold them."""
+
+import sqlite3
+from typing import Any
+
+from tajo_sf_pipeline.sandbox.brevo import clock
+from tajo_sf_pipeline.sandbox.brevo.call import Call
+from tajo_sf_pipeline.sandbox.brevo.contact_forms import contact_forms
+from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, Reply, invalid, missing, not_found
+
+# Brevo is dropping the last two; until they are gone they are 0.
+_COUNTS = "0 AS totalBlacklisted, 0 AS totalSubscribers"
+_LIST = f"""
+SELECT id, name, folder AS folderId, {_COUNTS},
+       (SELECT count(*) FROM memberships WHERE list = lists.id) AS uniqueSubscribers
+FROM lists
+"""
+_FOLDER = f"""
+SELECT id, name, {_COUNTS}, (
+    SELECT count(DISTINCT contact) FROM memberships
+    WHERE list IN (SELECT id FROM lists WHERE folder = folders.id)
+) AS uniqueSubscribers
+FROM folders
+"""
+_SELECT = {"lists": _LIST, "folders": _FOLDER}
+
+
+def list_lists(call: Call) -> Reply:
+    return _listing(call, "lists", "account", call.account.id)
+
+
+def create_list(call: Call) -> Reply:
+    body = call.body()
+    name, folder = _name(body), body.get("folderId")
+    if folder is None:
+        raise missing("folderId")
+    with call.store.writing() as db:
+        return Reply(201, {"id": insert_list(db, call.account.id, name, folder)})
+
+
+def insert_list(db: sqlite3.Connection, account: int, name: str, folder: Any) -> int:
+    if not _exists(db, "folders", account, folder):
+        raise ApiError(400, "document_not_found", "Folder ID does not exist")
+    row = db.execute(
+        "INSERT INTO lists (account, folder, name, created_at) VALUES (?, ?, ?, ?) RETURNING id",
+        (account, folder, name, clock.now()),
+    ).fetchone()
+    return int(row["id"])
+
+
+def show_list(call: Call) -> Reply:
+    list_ = find_list(call, call.db)
+    form = dict(call.db.execute(f"{_LIST} WHERE id = ?", (list_["id"],)).fetchone())
+    return Reply(200, form | {"createdAt": list_["created_at"], "dynamicList": False})
+
+
+def update_list(call: Call) -> Reply:
+    """Another name or another folder: exactly one of the two."""
+    body = call.body()
+    if ("name" in body) == ("folderId" in body):
+        raise invalid("Exactly one of name and folderId is needed")
+    with call.store.writing() as db:
+        list_ = find_list(call, db)
+        if "name" in body:
+            db.execute("UPDATE lists SET name = ? WHERE id = ?", (_name(body), list_["id"]))
+        elif _exists(db, "folders", call.account.id, body["folderId"]):
+            moved = (body["folderId"], list_["id"])
+            db.execute("UPDATE lists SET folder = ? WHERE id = ?", moved)
+        else:
+            raise not_found("Folder ID does not exist")
+    return Reply(204)
+
+
+def delete_list(call: Call) -> Reply:
+    """Delete the list; its contacts stay."""
+    with call.store.writing() as db:
+        list_ = find_list(call, db)
+        db.execute("DELETE FROM memberships WHERE list = ?", (list_["id"],))
+        db.execute("DELETE FROM lists WHERE id = ?", (list_["id"],))
+    return Reply(204)
+
+
+def list_contacts(call: Call) -> Reply:
+    page = call.page(default=50, maximum=500)
+    values: list[Any] = [find_list(call, call.db)["id"]]
+    members = "FROM memberships m WHERE m.list = ?"
+    if moment := call.since("modifiedSince"):
+        members += " AND (SELECT modified_at FROM contacts WHERE id = m.contact) >= ?"
+        values.append(moment)
+    count = call.db.execute(f"SELECT count(*) {members}", values).fetchone()[0]
+    contacts = contact_forms(
+        call.db,
+        # The page is cut out of the memberships alone, so that late pages cost no more than early.
+        "FROM contacts c WHERE c.id IN "
+        f"(SELECT m.contact {members} ORDER BY m.contact {page.order} LIMIT ? OFFSET ?)",
+        [*values, page.limit, page.offset],
+        f"ORDER BY c.id {page.order}",
+    )
+    return Reply(200, {"contacts": contacts, "count": count})
+
+
+def find_list(call: Call, db: sqlite3.Connection) -> sqlite3.Row:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT * FROM lists WHERE account = ? AND id = ?", (call.account.id, call.id("listId"))
+    ).fetchone()
+    if row is None:
+        raise not_found("List ID does not exist")
+    return row
+
+
+def list_folders(call: Call) -> Reply:
+    return _listing(call, "folders", "account", call.account.id)
+
+
+def create_folder(call: Call) -> Reply:
+    name = _name(call.body())
+    with call.store.writing() as db:
+        row = db.execute(
+            "INSERT INTO folders (account, name) VALUES (?, ?) RETURNING id",
+            (call.account.id, name),
+        ).fetchone()
+    return Reply(201, {"id": row["id"]})
+
+
+def list_folder_lists(call: Call) -> Reply:
+    folder = call.id("folderId")
+    if not _exists(call.db, "folders", call.account.id, folder):
+        raise not_found("Folder ID does not exist")
+    reply = _listing(call, "lists", "folder", folder)
+    for form in reply.body["lists"]:
+        del form["folderId"]
+    return reply
+
+
+def _listing(call: Call, table: str, column: str, value: int) -> Reply:
+    page = call.page(default=10, maximum=50)
+    where = f"WHERE {column} = ?"
+    count = call.db.execute(f"SELECT count(*) FROM {table} {where}", (value,)).fetchone()[0]
+    rows = call.db.execute(
+        f"{_SELECT[table]} {where} ORDER BY id {page.order} LIMIT ? OFFSET ?",
+        (value, page.limit, page.offset),
+    )
+    return Reply(200, {"count": count, table: [dict(row) for row in rows]})
+
+
+def _exists(db: sqlite3.Connection, table: str, account: int, id_: Any) -> bool:
+    if type(id_) is not int:
+        return False
+    found = db.execute(f"SELECT 1 FROM {table} WHERE account = ? AND id = ?", (account, id_))
+    return found.fetchone() is not None
+
+
+def _name(body: dict[str, Any]) -> str:
+    name = body.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise missing("name")
+    return name

@@ -1,0 +1,133 @@
+"""From the records of an import to rows that can be stored together: normal, typed, each once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tajo_sf_pipeline.sandbox.brevo.attribute_types import Coerce
+from tajo_sf_pipeline.sandbox.brevo.identity import (
+    BY_ATTRIBUTE,
+    EMAIL,
+    IDENTIFIERS,
+    Identifier,
+    normal_email,
+)
+from tajo_sf_pipeline.sandbox.brevo.imports.options import Options
+from tajo_sf_pipeline.sandbox.brevo.imports.records import Record
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Row(NamedTuple):
+    """One contact to be; of an identifier, None says nothing and ``""`` clears it."""
+
+    position: int
+    email: str | None
+    ext_id: str | None
+    sms: str | None
+    whatsapp: str | None
+    landline_number: str | None
+    attributes: str  # a merge patch (RFC 7396): null clears an attribute
+
+
+@dataclass(slots=True)
+class Batch:
+    rows: list[Row] = field(default_factory=list)
+    reported: dict[str, list[int]] = field(default_factory=dict)  # positions of records, by report
+
+    def report(self, kind: str, position: int) -> None:
+        self.reported.setdefault(kind, []).append(position)
+
+    @property
+    def identifiers(self) -> list[Identifier]:
+        """Those that at least one row carries."""
+        return [
+            identifier
+            for identifier in IDENTIFIERS
+            if any(getattr(row, identifier.column) is not None for row in self.rows)
+        ]
+
+
+class _Target(NamedTuple):
+    name: str  # the column of an identifier, or the name of an attribute
+    coerce: Coerce
+    cleared: str | None
+
+
+class _Targets(dict[str, _Target | None]):
+    """Where the value under a name goes; names are as sent, in whatever case."""
+
+    def __init__(self, attributes: Mapping[str, Coerce]) -> None:
+        super().__init__()
+        self._known = {name: _Target(name, coerce, None) for name, coerce in attributes.items()}
+        for name, identifier in BY_ATTRIBUTE.items():
+            self._known[name] = _Target(identifier.column, identifier.normalise, "")
+        del self._known[EMAIL.attribute]  # the record has read it already
+
+    def __missing__(self, sent_name: str) -> _Target | None:
+        self[sent_name] = target = self._known.get(sent_name.upper())
+        return target
+
+
+def make_batch(records: list[Record], attributes: Mapping[str, Coerce], options: Options) -> Batch:
+    """Unknown attributes and values of the wrong type are dropped without a word, as in Brevo.
+
+    An empty value clears what is stored if `clear_empty`, and otherwise says nothing.
+    """
+    batch = Batch()
+    targets = _Targets(attributes)
+    declared = {email: kind for kind, them in options.declared_reports.items() for email in them}
+    for position, record in enumerate(records):
+        email = normal_email(record.email)
+        if email is None and record.email is not None and record.email != "":
+            batch.report("invalid_emails", position)
+        elif email in declared:
+            batch.report(declared[email], position)
+        else:
+            clear = options.clear_empty and options.update_existing
+            row = _row(position, email, record.attributes, targets, clear=clear)
+            if any(row[1:6]):
+                batch.rows.append(row)
+    _keep_the_last_of_each(batch)
+    return batch
+
+
+def _row(
+    position: int, email: str | None, sent: dict[str, Any], targets: _Targets, *, clear: bool
+) -> Row:
+    values: dict[str, Any] = {}
+    for sent_name, value in sent.items():
+        target = targets[sent_name]
+        if target is None:
+            continue
+        name, coerce, cleared = target
+        if value is None or value == "":
+            if clear:
+                values[name] = cleared
+        elif (stored := coerce(value)) is not None:
+            values[name] = stored
+    take = values.pop
+    return Row(
+        position,
+        email,
+        take("ext_id", None),
+        take("sms", None),
+        take("whatsapp", None),
+        take("landline_number", None),
+        _encode(values),
+    )
+
+
+def _keep_the_last_of_each(batch: Batch) -> None:
+    """Of rows that share an identifier the last one stays; the others are reported."""
+    for identifier in batch.identifiers:
+        index = Row._fields.index(identifier.column)
+        last = {row[index]: row.position for row in batch.rows}
+        kept = []
+        for row in batch.rows:
+            if not row[index] or last[row[index]] == row.position:
+                kept.append(row)
+            else:
+                batch.report(identifier.report, row.position)
+        batch.rows = kept

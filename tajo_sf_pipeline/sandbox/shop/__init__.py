@@ -1,0 +1,1 @@
+"""The demo shop: deterministic SQL files and what runs them."""
