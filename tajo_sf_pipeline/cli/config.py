@@ -1,0 +1,63 @@
+"""`tajo config`: the workspace file, checked and described."""
+
+import typer
+
+from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
+from tajo_sf_pipeline.document import Credential
+from tajo_sf_pipeline.settings import Settings, WorkspaceFile
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Load the workspace and say what is in it, and which credentials are still missing."""
+    settings = workspace.load(config)
+    loaded = audiences.load(settings)
+    missing = missing_variables(settings)
+    if as_json:
+        print_json(
+            {
+                "workspace": settings.file.workspace,
+                "file": str(settings.path),
+                "audiences": [
+                    {"name": a.name, "attributes": a.attributes, "schedule": a.schedule}
+                    for a in loaded
+                ],
+                "notes": loaded.notes,
+                "missing": missing,
+            }
+        )
+        return
+    console.print(f"{settings.path} is valid: workspace {settings.file.workspace}")
+    table = plain_table()
+    for name in ("audience", "destination", "schedule", "attributes"):
+        table.add_column(name)
+    for one in loaded:
+        to = one.destination
+        where = f"list {to.list_id}" if to.list_id else f"{to.folder} / {to.list}"
+        table.add_row(one.name, where, one.schedule, ", ".join(one.attributes))
+    console.print(table)
+    for note in loaded.notes:
+        console.print(f"note: {note}")
+    if missing:
+        console.print(f"still missing, for a run: {', '.join(missing)}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of tajo.yaml."""
+    print_json(WorkspaceFile.model_json_schema())
+
+
+def missing_variables(settings: Settings) -> list[str]:
+    """Name the variables that a run would want and the environment lacks."""
+    auth = settings.snowflake.auth
+    wanted = [settings.snowflake.user, settings.brevo.api_key, *(value for _, value in auth)]
+    return [
+        credential.variable
+        for credential in wanted
+        if isinstance(credential, Credential) and credential.value is None and credential.variable
+    ]

@@ -1,0 +1,102 @@
+"""An audience's chain: extract -> mapped -> sync, with the tables that its SQL reads upstream."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.defs import metadata
+from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.statement import Table
+
+
+def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
+    """Make the three assets of an audience."""
+    settings, audience = partition_of.settings, partition_of.audience
+    name, snowflake = audience.name, settings.snowflake
+    partitions = sync_dates(settings)
+    owners = list(audience.owners)
+
+    @dg.asset(
+        key=[name, "extract"],
+        deps=[_key(table) for table in _sources(settings, audience)],
+        partitions_def=partitions,
+        group_name=name,
+        kinds={"snowflake"},
+        owners=owners,
+        description=f"What the warehouse returns. {audience.description}.",
+        metadata=metadata.of_statement(audience.statement),
+    )
+    def extract(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        partition = partition_of(context)
+        extracted = partition.extract()
+        if snowflake.debug or snowflake.log_level == "verbose":
+            context.log.info(metadata.told(extracted))
+        if snowflake.debug or snowflake.log_queries:
+            context.log.info("statement %s:\n%s", extracted.query_id, audience.statement.text)
+        return dg.MaterializeResult(
+            metadata=metadata.of_extract(extracted, partition.places.extract(partition.day))
+        )
+
+    @dg.asset(
+        key=[name, "mapped"],
+        deps=[extract],
+        partitions_def=partitions,
+        group_name=name,
+        kinds={"arrow"},
+        owners=owners,
+        description=f"As Brevo would take them, without the rejects. {audience.description}.",
+        metadata=metadata.of_mapping(audience),
+    )
+    def mapped(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        partition = partition_of(context)
+        result = partition.map()
+        if result.unmapped:
+            context.log.warning("not mapped, so not sent: %s", ", ".join(result.unmapped))
+        return dg.MaterializeResult(
+            metadata=metadata.of_mapped(
+                result,
+                partition.places.rejected(partition.day),
+                show_keys=settings.file.log_personal_data,
+            )
+        )
+
+    @dg.asset(
+        key=[name, "sync"],
+        deps=[mapped],
+        partitions_def=partitions,
+        group_name=name,
+        kinds={"brevo"},
+        owners=owners,
+        description=f"What Brevo has accepted. {audience.description}.",
+        # One writer for an audience, whichever run it belongs to.
+        pool=f"audience_{name}",
+    )
+    def sync(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata=metadata.of_sync(partition_of(context).sync()))
+
+    return [extract, mapped, sync]
+
+
+def source_tables(settings: Settings, audiences: Iterable[Audience]) -> list[dg.AssetSpec]:
+    """Make an external asset of every table that the audiences read."""
+    tables = {table for audience in audiences for table in _sources(settings, audience)}
+    return [
+        dg.AssetSpec(
+            _key(table),
+            group_name="snowflake",
+            kinds={"snowflake"},
+            description=f"The table {'.'.join(table)} in Snowflake.",
+            metadata={"dagster/table_name": ".".join(table)},
+        )
+        for table in sorted(tables)
+    ]
+
+
+def _sources(settings: Settings, audience: Audience) -> tuple[Table, ...]:
+    return audience.statement.sources(settings.snowflake.database, settings.snowflake.schema_)
+
+
+def _key(table: Table) -> dg.AssetKey:
+    return dg.AssetKey(["snowflake", *table])

@@ -1,0 +1,61 @@
+"""Sync dates as daily partitions, and a run's partition as the stages know it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.stages import Partition, Progress
+from tajo_sf_pipeline.window import SyncPath
+
+PATH_TAG = "tajo/path"
+FULL_TAG = "tajo/full"
+BACKFILL_TAG = "dagster/backfill"
+
+
+def sync_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Make one partition for each day from the start date on; today's exists all day long."""
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.file.start_date.isoformat(),
+        timezone=settings.file.timezone,
+        end_offset=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOf:
+    """An audience in its workspace: gives the partition that a Dagster context is about."""
+
+    settings: Settings
+    audience: Audience
+    progress: Progress
+
+    @property
+    def places(self) -> Places:
+        return Places(self.settings.home, self.audience.name)
+
+    def __call__(
+        self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+    ) -> Partition:
+        day = date.fromisoformat(context.partition_key)
+        return Partition(
+            settings=self.settings,
+            audience=self.audience,
+            day=day,
+            path=self._path(day, context.run.tags),
+            run_id=context.run.run_id,
+            full=FULL_TAG in context.run.tags,
+            progress=self.progress,
+        )
+
+    def _path(self, day: date, tags: Mapping[str, str]) -> SyncPath:
+        """Tell a backfill by its tag, and a date picked by hand by not being today."""
+        if BACKFILL_TAG in tags or tags.get(PATH_TAG) == "backfill":
+            return "backfill"
+        if tags.get(PATH_TAG) == "incremental" or day >= self.settings.today():
+            return "incremental"
+        return "backfill"
