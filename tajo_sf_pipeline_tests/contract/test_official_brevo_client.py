@@ -1,0 +1,183 @@
+"""Brevo's own Python client drives the local Brevo: proof that both speak the same names."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import brevo
+import httpx
+import pytest
+from brevo.contacts import (
+    AddContactToListRequestBodyEmails,
+    ImportContactsRequestJsonBodyItem,
+    ImportContactsRequestNewList,
+    RemoveContactFromListRequestBodyIds,
+)
+from brevo.core.api_error import ApiError
+from brevo.errors import BadRequestError, NotFoundError
+
+from tajo_sf_pipeline.sandbox.servers import free_ports, running_servers
+
+KEY = "official-client"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, _ = free_ports()
+    with running_servers(tmp_path_factory.mktemp("brevo"), {"brevo": port}):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[brevo.Brevo]:
+    """Drive a fresh account; no retries, so that a test sees each answer."""
+    settings = {"key": KEY, "rate_limits": False, "import_seconds": 0}
+    httpx.post(f"{address}/admin/accounts", json=settings).raise_for_status()
+    # Of a client that is passed in, the official one keeps the time-out.
+    with httpx.Client(timeout=20) as transport:
+        yield brevo.Brevo(
+            api_key=KEY, base_url=f"{address}/v3", httpx_client=transport, max_retries=0
+        )
+
+
+@pytest.fixture
+def list_id(client: brevo.Brevo) -> int:
+    folder = client.contacts.create_folder(name="Tajo")
+    return int(client.contacts.create_list(name="High value", folder_id=folder.id).id)
+
+
+def import_of(client: brevo.Brevo, *rows: dict[str, Any], **options: Any) -> Any:
+    """Import to the end; the process as the client reads it."""
+    items = [ImportContactsRequestJsonBodyItem(**row) for row in rows]
+    started = client.contacts.import_contacts(json_body=items, **options)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        process = client.process.get_process(started.process_id)
+        if process.status == "completed":
+            return process
+        time.sleep(0.01)
+    raise AssertionError("the import did not complete")
+
+
+def test_reads_the_account(client: brevo.Brevo) -> None:
+    """The account's fields arrive under the client's names."""
+    account = client.account.get_account()
+    assert (account.company_name, account.enterprise) == ("Local Brevo", False)
+
+
+def test_creates_and_upserts(client: brevo.Brevo) -> None:
+    """A creation gives the id, an upsert an empty 204."""
+    created = client.contacts.create_contact(
+        email="a@example.com", ext_id="7", attributes={"FIRSTNAME": "Ada"}
+    )
+    raw = client.contacts.with_raw_response.create_contact(
+        email="a@example.com", attributes={"LASTNAME": "King"}, update_enabled=True
+    )
+    contact = client.contacts.get_contact_info("7", identifier_type="ext_id")
+    assert created is not None
+    assert (raw.status_code, raw.data) == (204, None)
+    assert (created.id, "a@example.com") == (contact.id, contact.email)
+    assert contact.attributes.model_extra == {"FIRSTNAME": "Ada", "LASTNAME": "King", "EXT_ID": "7"}
+
+
+def test_updates_and_deletes(client: brevo.Brevo, list_id: int) -> None:
+    """Identifiers travel as they are encoded; the client itself encodes nothing."""
+    client.contacts.create_contact(email="a+b@example.com", list_ids=[list_id])
+    identifier = quote("a+b@example.com", safe="")
+    client.contacts.update_contact(identifier, unlink_list_ids=[list_id], email_blacklisted=True)
+    contact = client.contacts.get_contact_info(identifier)
+    client.contacts.delete_contact(identifier)
+    assert (contact.list_ids, contact.email_blacklisted) == ([], True)
+    assert client.contacts.get_contacts().count == 0
+
+
+def test_imports_and_polls(client: brevo.Brevo, list_id: int) -> None:
+    """An import is followed by its process; its reports are URLs or nothing."""
+    process = import_of(
+        client,
+        {"email": "a@example.com", "attributes": {"FIRSTNAME": "Ada"}},
+        {"email": "wrong"},
+        list_ids=[list_id],
+        disable_notification=True,
+    )
+    reports = process.info.import_
+    listed = client.process.get_processes(limit=50)
+    assert (process.name, listed.count) == ("IMPORTUSER", 1)
+    assert httpx.get(reports.invalid_emails).text.splitlines()[1] == "wrong;;;;"
+    assert reports.duplicate_email_id is None
+    members = client.contacts.get_contacts_from_list(list_id)
+    assert [contact.email for contact in members.contacts] == ["a@example.com"]
+
+
+def test_imports_into_a_new_list(client: brevo.Brevo) -> None:
+    """The nested new list arrives under its wire names."""
+    folders = client.contacts.get_folders(limit=10, offset=0).folders
+    assert folders
+    new_list = ImportContactsRequestNewList(list_name="Fresh", folder_id=folders[0].id)
+    import_of(client, {"email": "a@example.com"}, new_list=new_list)
+    lists = client.contacts.get_folder_lists(folders[0].id).lists
+    assert lists
+    assert [(found.name, found.unique_subscribers) for found in lists] == [("Fresh", 1)]
+
+
+def test_manages_attributes(client: brevo.Brevo) -> None:
+    """Attributes are created, listed with their options, changed and deleted."""
+    create, contacts = client.contacts.create_attribute, client.contacts
+    create("normal", "LTV", type="float")
+    create("normal", "COLOURS", type="multiple-choice", multi_category_options=["red"])
+    create("category", "TIER", enumeration=[{"value": 1, "label": "Gold"}])
+    contacts.update_attribute("normal", "COLOURS", multi_category_options=["blue"])
+    contacts.delete_attribute("normal", "LTV")
+    listed = {found.name: found for found in contacts.get_attributes().attributes}
+    assert "LTV" not in listed
+    assert listed["COLOURS"].multi_category_options == ["blue"]
+    assert listed["TIER"].enumeration
+    assert [option.label for option in listed["TIER"].enumeration] == ["Gold"]
+
+
+def test_manages_list_members(client: brevo.Brevo, list_id: int) -> None:
+    """Adding and removing name who succeeded and who failed."""
+    created = client.contacts.create_contact(email="a@example.com")
+    assert created is not None
+    added = client.contacts.add_contact_to_list(
+        list_id, request=AddContactToListRequestBodyEmails(emails=["a@example.com", "b@b.com"])
+    )
+    removed = client.contacts.remove_contact_from_list(
+        list_id, request=RemoveContactFromListRequestBodyIds(ids=[created.id])
+    )
+    assert (added.contacts.success, added.contacts.failure) == (["a@example.com"], ["b@b.com"])
+    assert (removed.contacts.success, removed.contacts.failure) == ([created.id], [])
+    assert client.contacts.get_list(list_id).unique_subscribers == 0
+
+
+def test_raises_its_own_errors(client: brevo.Brevo) -> None:
+    """Refusals become the client's typed errors, with Brevo's code and metadata in them."""
+    client.contacts.create_contact(email="a@example.com")
+    with pytest.raises(BadRequestError) as duplicate:
+        client.contacts.create_contact(email="a@example.com")
+    with pytest.raises(NotFoundError) as absent:
+        client.contacts.get_contact_info("b@example.com")
+    assert duplicate.value.body["metadata"] == {"duplicate_identifiers": ["email"]}
+    assert absent.value.body["code"] == "document_not_found"
+
+
+def test_is_refused_with_a_wrong_key(address: str) -> None:
+    """A key that nobody has is a 401."""
+    with httpx.Client() as transport, pytest.raises(ApiError) as refused:
+        brevo.Brevo(
+            api_key="nobody", base_url=f"{address}/v3", httpx_client=transport
+        ).account.get_account()
+    assert refused.value.status_code == 401
+
+
+def test_meets_the_limits(client: brevo.Brevo, address: str) -> None:
+    """The 101st call of an hour that is not about contacts is a 429 that says when to return."""
+    httpx.patch(f"{address}/admin/accounts/{KEY}", json={"rate_limits": True}).raise_for_status()
+    for _ in range(100):
+        client.process.get_processes()
+    with pytest.raises(ApiError) as refused:
+        client.process.get_processes()
+    assert refused.value.status_code == 429
+    assert refused.value.headers
+    assert 0 < int(refused.value.headers["x-sib-ratelimit-reset"]) <= 3600

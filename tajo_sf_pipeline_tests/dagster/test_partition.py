@@ -1,0 +1,363 @@
+"""One sync date through Dagster: what its run leaves in the instance, and what stops it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+from dagster._serdes import serialize_value
+
+from tajo_sf_pipeline import defs, stages
+from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.defs.jobs import job_name
+from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.errors import ConfigurationError, GuardError
+from tajo_sf_pipeline_tests.workspaces import Workspace
+
+COLUMNS = "email,first_name,points,phone"
+PEOPLE = [
+    ("ada@example.com", "Ada", 1, "x"),
+    ("ben@example.com", "Ben", 2, "x"),
+    ("cy@example.com", "Cy", 3, "x"),
+    ("dora.example.com", "Dora", 4, "x"),
+    ("eve@home@example.com", "Eve", 5, "x"),
+]
+MAPPING = {"email": "email", "first_name": "FIRSTNAME", "points": "POINTS"}
+CHECKS = {
+    "rows_accounted_for": "mapped",
+    "keys_unique": "mapped",
+    "conservation": "sync",
+    "everything_confirmed": "sync",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A workspace with one audience of three good rows and two bad ones, and Dagster's instance."""
+
+    workspace: Workspace
+    instance: dg.DagsterInstance
+    audience: str
+
+    @property
+    def today(self) -> date:
+        return self.workspace.settings().today()
+
+    def run(self, day: date | None = None) -> str:
+        """Run one partition as the terminal does, and give the run's id."""
+        settings = self.workspace.settings()
+        return runs.run(
+            defs.build(settings),
+            self.instance,
+            settings,
+            audience=self.workspace.load(self.audience),
+            day=day or self.today,
+            path="incremental",
+        ).run_id
+
+    def failed_run(self) -> dg.DagsterRun:
+        [run] = self.instance.get_runs(dg.RunsFilter(job_name=job_name(self.audience)))
+        assert dg.DagsterRunStatus.FAILURE == run.status
+        return run
+
+    def steps(self, run_id: str, kind: dg.DagsterEventType) -> list[str | None]:
+        """Name the steps of a run that have events of this kind."""
+        return [event.step_key for event in self.instance.all_logs(run_id, kind)]
+
+    def materializations(self, step: str) -> list[dg.AssetMaterialization]:
+        key = dg.AssetKey([self.audience, step])
+        records = self.instance.fetch_materializations(key, limit=10).records
+        return [record.asset_materialization for record in records if record.asset_materialization]
+
+    def history(self, check: str) -> list[AssetCheckExecutionRecord]:
+        """Give every row that Dagster's UI shows of a check."""
+        key = dg.AssetCheckKey(dg.AssetKey([self.audience, CHECKS[check]]), check)
+        storage = self.instance.event_log_storage
+        return list(storage.get_asset_check_execution_history(key, limit=10))
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Iterator[Shop]:
+    """Give a shop whose today has not run yet."""
+    # All tests of a process share one instance: the audience's name keeps its history apart.
+    audience = workspace.prefix
+    table = workspace.table("people", COLUMNS, PEOPLE)
+    workspace.audience(audience, f"SELECT * FROM {table}", MAPPING)
+    workspace.brevo.attributes(POINTS="float")
+    with runs.instance(workspace.settings()) as instance:
+        yield Shop(workspace, instance, audience)
+
+
+def values(materialization: dg.AssetMaterialization) -> dict[str, Any]:
+    return {name: found.value for name, found in materialization.metadata.items()}
+
+
+def test_extract_tells_of_its_statement(shop: Shop) -> None:
+    """Rows, columns, the statement's id and its seconds stand at the partition."""
+    shop.run()
+    [extract] = shop.materializations("extract")
+    found = values(extract)
+    assert shop.today.isoformat() == extract.partition
+    assert len(PEOPLE) == found["dagster/partition_row_count"]
+    assert [("EMAIL", "string"), ("FIRST_NAME", "string"), ("POINTS", "decimal128(38, 0)")] == [
+        (column.name, column.type) for column in found["dagster/column_schema"].columns[:3]
+    ]
+    assert str(shop.workspace.places(shop.audience).extract(shop.today)) == found["file"]
+    assert len("01b2c3d4-0000-0000-0000-000000000000") == len(found["query_id"])
+    assert 0 <= found["executing_seconds"] <= found["seconds"]
+    assert 0 < found["arrow_bytes"]
+
+
+def test_mapped_tells_what_was_rejected_with_masked_keys(shop: Shop) -> None:
+    """The reason is plain, the person is not."""
+    shop.run()
+    [mapped] = shop.materializations("mapped")
+    found = values(mapped)
+    assert (3, 2) == (found["dagster/partition_row_count"], found["rejected_rows"])
+    assert "PHONE" == found["unmapped_columns"]
+    assert found["rejects"].endswith("| EMAIL is not an e-mail address | 2 |")
+    shown = mapped.metadata["first_rejects"]
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [
+        {"row": 3, "key": "d***", "column": "EMAIL", "reason": "is not an e-mail address"},
+        {
+            "row": 4,
+            "key": "e***@example.com",
+            "column": "EMAIL",
+            "reason": "is not an e-mail address",
+        },
+    ] == [record.data for record in shown.records]
+    columns = {column.name: column.type for column in found["dagster/column_schema"].columns}
+    assert {"_key": "string", "FIRSTNAME": "string", "POINTS": "double"}.items() <= columns.items()
+
+
+def test_sync_tells_the_numbers_of_the_run(shop: Shop) -> None:
+    """The summary that the terminal prints stands at the partition, number by number."""
+    run_id = shop.run()
+    [sync] = shop.materializations("sync")
+    found = values(sync)
+    assert {
+        "dagster/partition_row_count": 3,
+        "extracted": 5,
+        "rejected": 2,
+        "stale": 0,
+        "unchanged": 0,
+        "skipped_by_mode": 0,
+        "created": 3,
+        "updated": 0,
+        "planned": 3,
+        "confirmed": 3,
+        "failed": 0,
+        "pending": 0,
+        "removed": 0,
+    }.items() <= found.items()
+    assert {"api_calls", "seconds"} <= found.keys()
+    [run] = shop.instance.get_runs(dg.RunsFilter(run_ids=[run_id]))
+    assert shop.today.isoformat() == run.tags["dagster/partition"]
+
+
+def test_each_check_has_one_row_of_history_with_its_partition(shop: Shop) -> None:
+    """Neither a second row that was only planned, nor one that belongs to no partition."""
+    days = [shop.today - timedelta(days=1), shop.today]
+    ids = [shop.run(day) for day in days]
+    expected = [(run_id, str(day), "SUCCEEDED") for run_id, day in zip(ids, days, strict=True)]
+    for check in CHECKS:
+        found = [(row.run_id, row.partition, row.status.value) for row in shop.history(check)]
+        assert sorted(expected) == sorted(found), check
+
+
+def without_the_last(table: pa.Table) -> pa.Table:
+    return table.slice(0, table.num_rows - 1)
+
+
+def with_the_first_twice(table: pa.Table) -> pa.Table:
+    return pa.concat_tables([table.slice(0, 1), without_the_last(table)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "failing"),
+    [(without_the_last, "rows_accounted_for"), (with_the_first_twice, "keys_unique")],
+    ids=["a row is lost", "a contact stands twice"],
+)
+def test_a_damaged_mapping_never_reaches_brevo(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[pa.Table], pa.Table],
+    failing: str,
+) -> None:
+    """The file on disk is damaged: the blocking check fails, and sync never starts."""
+    real = stages.Partition.map
+
+    def mapped_and_damaged(partition: stages.Partition) -> stages.Mapped:
+        told = real(partition)
+        file = partition.places.mapped(partition.day)
+        pq.write_table(damage(pq.read_table(file)), file)
+        return told
+
+    monkeypatch.setattr(stages.Partition, "map", mapped_and_damaged)
+    with pytest.raises(GuardError, match=failing):
+        shop.run()
+    run = shop.failed_run()
+    started = shop.steps(run.run_id, dg.DagsterEventType.STEP_START)
+    assert [f"{shop.audience}{step}" for step in ("__extract", "__mapped", "_mapped_checks")] == (
+        started
+    )
+    assert {"rows_accounted_for": "SUCCEEDED", "keys_unique": "SUCCEEDED", failing: "FAILED"} == {
+        check: row.status.value
+        for check, asset in CHECKS.items()
+        if asset == "mapped"
+        for row in shop.history(check)
+    }
+    assert [] == shop.materializations("sync")
+    assert {} == shop.workspace.brevo.contacts()
+
+
+def test_a_row_that_brevo_refuses_warns_and_does_not_fail_the_run(shop: Shop) -> None:
+    """The others are confirmed; the check on the partition counts what is missing, as a warning."""
+    refusal = {"status": 400, "method": "POST", "path": "/v3/contacts"}
+    shop.workspace.brevo.change(faults=[refusal])
+    run_id = shop.run()
+    [run] = shop.instance.get_runs(dg.RunsFilter(run_ids=[run_id]))
+    assert dg.DagsterRunStatus.SUCCESS == run.status
+    [row] = shop.history("everything_confirmed")
+    assert ("FAILED", shop.today.isoformat()) == (row.status.value, row.partition)
+    evaluation = evaluation_of(row)
+    assert dg.AssetCheckSeverity.WARN == evaluation.severity
+    letters = str(shop.workspace.places(shop.audience).dead_letters(shop.today))
+    assert {
+        "planned": 3,
+        "confirmed": 2,
+        "failed": 1,
+        "pending": 0,
+        "dead_letters": letters,
+    } == {name: found.value for name, found in evaluation.metadata.items()}
+    assert ["SUCCEEDED"] == [row.status.value for row in shop.history("conservation")]
+
+
+def evaluation_of(row: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation:
+    assert row.event
+    assert row.event.dagster_event
+    return row.event.dagster_event.asset_check_evaluation_data
+
+
+@pytest.mark.parametrize(
+    ("changed", "variable", "done"),
+    [
+        ({"brevo": {"api_key": "${NO_KEY_HERE}"}}, "NO_KEY_HERE", ["__extract", "__mapped"]),
+        ({"snowflake": {"user": "${NOBODY_HERE}"}}, "NOBODY_HERE", []),
+    ],
+    ids=["Brevo's key", "Snowflake's user"],
+)
+def test_a_missing_secret_fails_the_run_that_needs_it(
+    shop: Shop, changed: dict[str, Any], variable: str, done: list[str]
+) -> None:
+    """The step that wants it fails and names the variable; the steps before it have run."""
+    shop.workspace.write(**changed)
+    with pytest.raises(ConfigurationError, match=f"variable {variable} is not set"):
+        shop.run()
+    run = shop.failed_run()
+    assert [f"{shop.audience}{step}" for step in done] == [
+        step
+        for step in shop.steps(run.run_id, dg.DagsterEventType.STEP_SUCCESS)
+        if step and not step.endswith("_checks")
+    ]
+    [failure] = shop.instance.all_logs(run.run_id, dg.DagsterEventType.STEP_FAILURE)
+    assert failure.dagster_event
+    error = failure.dagster_event.step_failure_data.error
+    assert error
+    assert variable in error.to_string()
+
+
+def test_nothing_secret_stands_in_the_events_of_a_run(shop: Shop) -> None:
+    """Neither the key of Brevo nor anybody's address, although the run logs all it can (S14)."""
+    shop.workspace.write(snowflake={"debug": True})
+    run_id = shop.run()
+    events = "\n".join(serialize_value(event) for event in shop.instance.all_logs(run_id))
+    assert "statement" in events
+    assert shop.workspace.brevo.key not in events
+    assert [] == [email for email, *_ in PEOPLE if email in events]
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "tags", "path"),
+    [
+        (0, {}, "incremental"),
+        (1, {}, "backfill"),
+        (0, {"dagster/backfill": "abcdefgh"}, "backfill"),
+        (0, {"dagster/backfill": "abcdefgh", "tajo/path": "incremental"}, "backfill"),
+        (0, {"tajo/path": "backfill"}, "backfill"),
+        (1, {"tajo/path": "incremental"}, "incremental"),
+    ],
+    ids=[
+        "today, from the page",
+        "a past date, from the page",
+        "today, in a backfill of assets",
+        "today, in a backfill of the job",
+        "today, from the terminal as a backfill",
+        "yesterday, from the schedule",
+    ],
+)
+def test_the_path_of_a_run(
+    workspace: Workspace, days_ago: int, tags: Mapping[str, str], path: str
+) -> None:
+    """A backfill is told by its tag, a date that a person picked by not being today."""
+    partition = partition_in_a_run(workspace, days_ago, tags)
+    day = workspace.settings().today() - timedelta(days=days_ago)
+    assert (path, day, False) == (partition.path, partition.day, partition.full)
+
+
+def test_a_full_run_is_told_by_its_tag(workspace: Workspace) -> None:
+    """`--full` travels to the stages as a tag of the run."""
+    assert partition_in_a_run(workspace, 0, {"tajo/full": "true"}).full
+
+
+def partition_in_a_run(
+    workspace: Workspace, days_ago: int, tags: Mapping[str, str]
+) -> stages.Partition:
+    """Ask from inside a real run, since only that has tags, for the partition it is about."""
+    workspace.audience("people", "SELECT email FROM people", {"email": "email"})
+    settings = workspace.settings()
+    seen: list[stages.Partition] = []
+
+    @dg.asset(partitions_def=sync_dates(settings))
+    def asking(context: dg.AssetExecutionContext) -> None:
+        of = PartitionOf(settings, workspace.load("people"), stages.silent)
+        seen.append(of(context))
+
+    day = settings.today() - timedelta(days=days_ago)
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([asking], instance=instance, partition_key=str(day), tags=dict(tags))
+    [partition] = seen
+    return partition
+
+
+@pytest.mark.parametrize(
+    ("timezone", "tick", "days"),
+    [
+        ("UTC", datetime(2026, 11, 9, 18, tzinfo=UTC), ["2026-11-09"]),
+        ("Pacific/Auckland", datetime(2026, 11, 9, 17, tzinfo=UTC), ["2026-11-10"]),
+        ("America/Los_Angeles", datetime(2026, 11, 10, 2, tzinfo=UTC), ["2026-11-09"]),
+        ("UTC", datetime(2026, 11, 10, 0, tzinfo=UTC), ["2026-11-09", "2026-11-10"]),
+        ("UTC", datetime(2026, 1, 1, 0, tzinfo=UTC), ["2026-01-01"]),
+    ],
+    ids=["UTC", "already tomorrow", "still yesterday", "midnight", "the first day there is"],
+)
+def test_a_tick_asks_for_every_day_since_the_tick_before(
+    workspace: Workspace, timezone: str, tick: datetime, days: list[str]
+) -> None:
+    """Days are those of the workspace's zone; at midnight the day before gets its last hours."""
+    workspace.write(timezone=timezone)
+    workspace.audience("people", "SELECT email FROM people", {"email": "email"})
+    definitions = defs.build(workspace.settings())
+    repository = definitions.get_repository_def()
+    context = dg.build_schedule_context(scheduled_execution_time=tick, repository_def=repository)
+    evaluated = definitions.resolve_schedule_def("people_schedule").evaluate_tick(context)
+    assert [(day, day, f"{tick.isoformat()}/{day}") for day in days] == [
+        (request.partition_key, request.tags["dagster/partition"], request.run_key)
+        for request in evaluated.run_requests or ()
+    ]

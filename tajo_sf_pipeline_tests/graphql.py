@@ -1,0 +1,163 @@
+"""What tests ask Dagster's webserver: every GraphQL text stands here, since none is promised."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries {
+    name
+    locationOrLoadError { __typename ... on PythonError { message } }
+} } } }
+"""
+_DAEMONS = """
+{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }
+"""
+_LAUNCH_BACKFILL = """
+mutation ($parameters: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $parameters) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_BACKFILL_STATUS = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
+}
+"""
+_LAUNCH_RUN = """
+mutation ($parameters: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $parameters) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+_RUNS = """
+query ($filter: RunsFilter!) {
+  runsOrError(filter: $filter) { ... on Runs { results { runId status tags { key value } } } }
+}
+"""
+_MATERIALIZATIONS = """
+query ($key: AssetKeyInput!, $partitions: [String!]!) {
+  assetOrError(assetKey: $key) { ... on Asset {
+    assetMaterializations(partitions: $partitions) {
+      partition
+      runId
+      metadataEntries {
+        label
+        ... on IntMetadataEntry { intValue }
+        ... on FloatMetadataEntry { floatValue }
+        ... on TextMetadataEntry { text }
+        ... on PathMetadataEntry { path }
+        ... on MarkdownMetadataEntry { mdStr }
+      }
+    }
+  } }
+}
+"""
+_VALUES = ("intValue", "floatValue", "text", "path", "mdStr")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the page shows it."""
+
+    id: str
+    status: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Materialization:
+    """One partition of one asset; metadata of other kinds than text and numbers is None."""
+
+    partition: str
+    run_id: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A webserver at its address, with one code location."""
+
+    url: str
+    location: str
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        body = {"query": query, "variables": variables}
+        answer = httpx.post(f"{self.url}/graphql", json=body, timeout=30).json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def is_loaded(self) -> bool:
+        """Whether the webserver answers and its code location is there; an error in it raises."""
+        try:
+            entries = self.ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
+        except httpx.TransportError:
+            return False
+        loaded = {entry["name"]: entry["locationOrLoadError"] for entry in entries}
+        found = loaded.get(self.location)
+        assert not found or found["__typename"] != "PythonError", found
+        return found is not None
+
+    def daemons_are_healthy(self) -> bool:
+        health = self.ask(_DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+        return all(daemon["healthy"] for daemon in health if daemon["required"])
+
+    def launch_backfill(self, assets: list[list[str]], partitions: list[str]) -> str:
+        """Ask for a backfill of some assets, as the page of an asset does, and give its id."""
+        parameters = {
+            "assetSelection": [{"path": path} for path in assets],
+            "partitionNames": partitions,
+        }
+        answer = self.ask(_LAUNCH_BACKFILL, parameters=parameters)["launchPartitionBackfill"]
+        assert "LaunchBackfillSuccess" == answer["__typename"], answer
+        return str(answer["backfillId"])
+
+    def backfill_status(self, backfill: str) -> str:
+        return str(self.ask(_BACKFILL_STATUS, id=backfill)["partitionBackfillOrError"]["status"])
+
+    def launch_run(self, job: str, partition: str) -> str:
+        """Ask for one partition of a job, as the schedule's daemon does, and give the run's id."""
+        selector = {
+            "repositoryLocationName": self.location,
+            "repositoryName": "__repository__",
+            "pipelineName": job,
+        }
+        tags = [{"key": "dagster/partition", "value": partition}]
+        parameters = {
+            "selector": selector,
+            "mode": "default",
+            "runConfigData": {},
+            "executionMetadata": {"tags": tags},
+        }
+        answer = self.ask(_LAUNCH_RUN, parameters=parameters)["launchPipelineExecution"]
+        assert "LaunchRunSuccess" == answer["__typename"], answer
+        return str(answer["run"]["runId"])
+
+    def runs(self, **wanted: Any) -> list[Run]:
+        """Give the runs that a RunsFilter selects."""
+        return [
+            Run(run["runId"], run["status"], {tag["key"]: tag["value"] for tag in run["tags"]})
+            for run in self.ask(_RUNS, filter=wanted)["runsOrError"]["results"]
+        ]
+
+    def materializations(self, asset: list[str], partition: str) -> list[Materialization]:
+        answer = self.ask(_MATERIALIZATIONS, key={"path": asset}, partitions=[partition])
+        return [
+            Materialization(
+                found["partition"],
+                found["runId"],
+                {entry["label"]: _value(entry) for entry in found["metadataEntries"]},
+            )
+            for found in answer["assetOrError"]["assetMaterializations"]
+        ]
+
+
+def _value(entry: dict[str, Any]) -> Any:
+    return next((entry[name] for name in _VALUES if name in entry), None)

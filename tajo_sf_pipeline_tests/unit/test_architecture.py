@@ -1,0 +1,92 @@
+"""Who may import whom: data comes in at the top and leaves at the bottom."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import tajo_sf_pipeline
+
+ROOT = Path(tajo_sf_pipeline.__file__).parent
+FILES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in ROOT.rglob("*.py")
+}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Name every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in FILES else str(node.module) for name in names)
+
+
+IMPORTS = {name: set(_imported(path)) for name, path in FILES.items()}
+STAGES = ("mapping", "snowflake", "brevo", "sync")
+FACES = ("defs", "cli", "definitions")
+EVERYTHING = tuple({name.split(".")[1] for name in FILES if "." in name})
+
+
+def _in(module: str, *parents: str) -> bool:
+    return any(f"{module}.".startswith(f"{parent}.") for parent in parents)
+
+
+@pytest.mark.parametrize(
+    ("who", "whom"),
+    [
+        ("errors", EVERYTHING),
+        ("settings", STAGES + FACES),
+        ("audience", STAGES + FACES),
+        ("mapping", ("snowflake", "brevo", "sync", *FACES)),
+        ("snowflake", ("mapping", "brevo", "sync", *FACES)),
+        ("brevo", ("mapping", "snowflake", "sync", *FACES)),
+        ("sync", ("snowflake", *FACES)),
+        ("stages", FACES),
+        ("defs", ("cli",)),
+        ("sandbox", tuple(set(EVERYTHING) - {"sandbox"})),
+    ],
+)
+def test_part_does_not_import(who: str, whom: tuple[str, ...]) -> None:
+    """A part knows only those that stand above it; the sandbox knows nobody."""
+    forbidden = [f"{ROOT.name}.{part}" for part in whom]
+    assert [] == [
+        f"{module} imports {other}"
+        for module, others in IMPORTS.items()
+        for other in others
+        if _in(module, f"{ROOT.name}.{who}") and _in(other, *forbidden)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("library", "only"),
+    [
+        ("dagster", ("defs",)),
+        ("dagster_snowflake", ("snowflake.driver",)),
+        ("snowflake", ("snowflake", "sandbox")),
+        ("httpx", ("brevo", "snowflake", "sandbox", "cli.demo")),
+        (f"{ROOT.name}.cli", ("cli",)),
+    ],
+)
+def test_only_one_part_imports(library: str, only: tuple[str, ...]) -> None:
+    """What talks to the world does so in one place."""
+    allowed = [f"{ROOT.name}.{part}" for part in only]
+    importers = [name for name, others in IMPORTS.items() if any(_in(o, library) for o in others)]
+    assert [] == [name for name in importers if not _in(name, *allowed)]
+
+
+def test_only_settings_reads_the_environment() -> None:
+    """No setting comes in by the back door."""
+    texts = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
+    readers = [name for name, text in texts.items() if "os.environ" in text or "getenv" in text]
+    assert [f"{ROOT.name}.settings"] == readers
+
+
+def test_no_circles() -> None:
+    """The modules can be put in an order in which each imports only earlier ones."""
+    graph = {name: others & FILES.keys() for name, others in IMPORTS.items()}
+    assert len(FILES) == len(list(TopologicalSorter(graph).static_order()))
