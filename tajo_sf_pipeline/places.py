@@ -28,6 +28,11 @@ class Places:
         return self.home / "dead_letters" / self.audience / f"{day}.parquet"
 
     @property
+    def letters(self) -> Path:
+        """The workspace's dead letters, of all its audiences."""
+        return self.home / "dead_letters" / "letters.sqlite"
+
+    @property
     def ledger(self) -> Path:
         return self.home / "ledger" / f"{self.audience}.duckdb"
 

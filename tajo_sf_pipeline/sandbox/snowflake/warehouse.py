@@ -1,6 +1,7 @@
 """fakesnow's engine on files, with answers that end: bounded caches, Snowflake's own errors."""
 
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from contextlib import suppress
@@ -20,6 +21,7 @@ from tajo_sf_pipeline.sandbox.snowflake import DATABASE, SCHEMA, USER
 from tajo_sf_pipeline.sandbox.snowflake.errors import as_snowflake_error
 from tajo_sf_pipeline.sandbox.snowflake.wire import as_sent
 
+SECONDS_TO_INTERRUPT_AGAIN = 0.05
 # Small enough that the shop's 20,000 customers already arrive in more than one batch.
 INLINE_ROWS = 10_000
 
@@ -58,6 +60,8 @@ class Warehouse(FakeSnow):
         self.folder = folder
         self.results_cache = RecentResults(always_kept=2)
         self._sessions: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._sessions_lock = threading.Lock()
+        self._closed = False
         self.duck_conn.execute("SET temp_directory = ?", [str(folder / "spilled")])
         for file in folder.glob("*.db"):
             self.provide(file.stem, SCHEMA)
@@ -85,20 +89,32 @@ class Warehouse(FakeSnow):
             nop_regexes=nop_regexes,
             **kwargs,
         )
-        self._sessions.add(session)
+        with self._sessions_lock:
+            if self._closed:
+                raise InterruptedError
+            self._sessions.add(session)
         return session
 
     def close(self) -> None:
         """Write everything into the database files; what still runs or is open is given up."""
-        for session in set(self._sessions):
-            with suppress(duckdb.ConnectionException):
-                session.interrupt()
+        with self._sessions_lock:
+            self._closed = True
+        threading.Thread(target=self._interrupt_sessions, daemon=True).start()
         attached = self.duck_conn.execute(
             "SELECT database_name FROM duckdb_databases() WHERE path IS NOT NULL"
         ).fetchall()
         for (database,) in attached:
             self.duck_conn.execute(f'FORCE CHECKPOINT "{database}"')
         self.duck_conn.close()
+
+    def _interrupt_sessions(self) -> None:
+        # Once is not enough: an interruption just before DuckDB begins is lost.
+        while sessions := set(self._sessions):
+            for session in sessions:
+                with suppress(duckdb.ConnectionException):
+                    session.interrupt()
+            del sessions, session
+            time.sleep(SECONDS_TO_INTERRUPT_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
