@@ -4,12 +4,23 @@ import sys
 from pathlib import Path
 
 from tajo_sf_pipeline.sandbox import process
-from tajo_sf_pipeline.sandbox.brevo.accounts import Accounts, Settings
+from tajo_sf_pipeline.sandbox.brevo.accounts import Accounts
 from tajo_sf_pipeline.sandbox.brevo.app import create_app
 from tajo_sf_pipeline.sandbox.brevo.imports.queue import ImportQueue
 from tajo_sf_pipeline.sandbox.brevo.limits import PLANS
+from tajo_sf_pipeline.sandbox.brevo.settings import Settings
 from tajo_sf_pipeline.sandbox.brevo.store import Store
 from tajo_sf_pipeline.sandbox.ports import HOST, PortTakenError, listen
+
+_OAUTH = {
+    "client_id": "sandbox-brevo-client",
+    "client_secret": "sandbox-brevo-secret",
+    "scopes": [
+        f"{resource}:{right}"
+        for resource in ("account", "campaigns", "contacts", "events", "objects", "processes")
+        for right in ("read", "write")
+    ],
+}
 
 
 def main() -> int:
@@ -43,7 +54,8 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--account-key",
         default="sandbox-brevo-key",
-        help="api key of an account that is created unless it is there (default: %(default)s)",
+        help="api key of an account that is created unless it is there (default: %(default)s); "
+        f"its OAuth client is {_OAUTH['client_id']}, secret {_OAUTH['client_secret']}",
     )
     parser.add_argument("--plan", choices=PLANS, help="that account's rate limits")
     parser.add_argument(
@@ -56,7 +68,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _open_accounts(store: Store, key: str, plan: str | None) -> Accounts:
     accounts = Accounts(store)
-    account = accounts.find(key) or accounts.create(key, Settings())
+    account = accounts.find(key) or accounts.create(key, Settings(oauth=_OAUTH))
     if plan:
         accounts.change(account, plan=plan)
     return accounts

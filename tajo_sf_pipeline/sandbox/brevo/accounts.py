@@ -1,5 +1,6 @@
 """Accounts: an api key, its settings, its limits and faults, and what was asked of it."""
 
+import json
 import sqlite3
 from collections import deque
 from dataclasses import asdict, dataclass, field, replace
@@ -7,6 +8,7 @@ from typing import Any
 
 from tajo_sf_pipeline.sandbox.brevo.faults import Faults
 from tajo_sf_pipeline.sandbox.brevo.limits import RateLimits
+from tajo_sf_pipeline.sandbox.brevo.settings import Settings
 from tajo_sf_pipeline.sandbox.brevo.store import Store
 
 _LOGGED_REQUESTS = 100_000
@@ -14,29 +16,27 @@ _LOGGED_REQUESTS = 100_000
 _FIRST_ATTRIBUTES = ("LASTNAME", "FIRSTNAME", "SMS", "WHATSAPP", "LANDLINE_NUMBER", "EXT_ID")
 _FIRST_FOLDER = "Your First Folder"
 
-_EMPTY_ACCOUNT = """
-DELETE FROM memberships WHERE list IN (SELECT id FROM lists WHERE account = :account);
-DELETE FROM reports WHERE process IN (SELECT id FROM processes WHERE account = :account);
-DELETE FROM processes WHERE account = :account;
-DELETE FROM contacts WHERE account = :account;
-DELETE FROM lists WHERE account = :account;
-DELETE FROM folders WHERE account = :account;
-DELETE FROM attributes WHERE account = :account;
-DELETE FROM accounts WHERE id = :account
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    plan: str = "general"
-    rate_limits: bool = True
-    import_seconds: float = 0.5  # the least time that an import takes
+# In this order: what is told apart by its parent goes before the parent.
+_EMPTY_ACCOUNT = (
+    "DELETE FROM memberships WHERE list IN (SELECT id FROM lists WHERE account = ?)",
+    "DELETE FROM consents WHERE contact IN (SELECT id FROM contacts WHERE account = ?)",
+    "DELETE FROM reports WHERE process IN (SELECT id FROM processes WHERE account = ?)",
+    *(
+        f"DELETE FROM {table} WHERE account = ?"
+        for table in (
+            *("processes", "contacts", "lists", "folders", "attributes", "events"),
+            *("object_types", "object_records", "associations", "campaigns"),
+        )
+    ),
+    "DELETE FROM accounts WHERE id = ?",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
     method: str
     path: str
+    route: str  # the path with its variable parts named, as documented
     query: str
     status: int
     request_bytes: int
@@ -52,9 +52,15 @@ class Account:
     id: int
     key: str
     settings: Settings
-    limits: RateLimits
+    limits: dict[str, RateLimits] = field(default_factory=dict)  # by credential
     faults: Faults = field(default_factory=lambda: Faults([]))
     requests: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=_LOGGED_REQUESTS))
+    polls: dict[int, int] = field(default_factory=dict)  # how often each process was shown
+
+    def limits_of(self, credential: str) -> RateLimits:
+        if credential not in self.limits:
+            self.limits[credential] = RateLimits(self.settings.plan, self.settings.limits)
+        return self.limits[credential]
 
 
 class Accounts:
@@ -68,15 +74,17 @@ class Accounts:
     def find(self, key: str) -> Account | None:
         return self._accounts.get(key)
 
+    def all(self) -> list[Account]:
+        return list(self._accounts.values())
+
     def create(self, key: str, settings: Settings) -> Account:
         """Begin afresh: whatever stood under this key before is gone."""
         with self._store.writing() as db:
             if old := db.execute("SELECT id FROM accounts WHERE key = ?", (key,)).fetchone():
-                for statement in _EMPTY_ACCOUNT.split(";"):
-                    db.execute(statement, {"account": old["id"]})
+                for statement in _EMPTY_ACCOUNT:
+                    db.execute(statement, (old["id"],))
             db.execute(
-                "INSERT INTO accounts (key, plan, rate_limits, import_seconds) VALUES (?, ?, ?, ?)",
-                (key, settings.plan, settings.rate_limits, settings.import_seconds),
+                "INSERT INTO accounts (key, settings) VALUES (?, ?)", (key, settings.as_json())
             )
             row = db.execute("SELECT * FROM accounts WHERE key = ?", (key,)).fetchone()
             _furnish(db, row["id"])
@@ -86,17 +94,15 @@ class Accounts:
     def change(self, account: Account, **changes: Any) -> None:
         """Apply new settings; the buckets are full again."""
         account.settings = settings = replace(account.settings, **changes)
-        account.limits = RateLimits(settings.plan)
+        account.limits = {}
         with self._store.writing() as db:
             db.execute(
-                "UPDATE accounts SET plan = ?, rate_limits = ?, import_seconds = ? WHERE id = ?",
-                (settings.plan, settings.rate_limits, settings.import_seconds, account.id),
+                "UPDATE accounts SET settings = ? WHERE id = ?", (settings.as_json(), account.id)
             )
 
 
 def _account(row: sqlite3.Row) -> Account:
-    settings = Settings(row["plan"], bool(row["rate_limits"]), row["import_seconds"])
-    return Account(row["id"], row["key"], settings, RateLimits(settings.plan))
+    return Account(row["id"], row["key"], Settings(**json.loads(row["settings"])))
 
 
 def _furnish(db: sqlite3.Connection, account: int) -> None:

@@ -1,9 +1,6 @@
 """``/admin``: what no Brevo has, for tests and for people: accounts, faults and what happened."""
 
 import json
-import sqlite3
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from tajo_sf_pipeline.sandbox.brevo.accounts import Account, Accounts, Settings
-from tajo_sf_pipeline.sandbox.brevo.contact_forms import contact_forms
+from tajo_sf_pipeline.sandbox.brevo.accounts import Account, Accounts
 from tajo_sf_pipeline.sandbox.brevo.faults import FaultError, Faults, declared
-from tajo_sf_pipeline.sandbox.brevo.limits import PLANS
+from tajo_sf_pipeline.sandbox.brevo.holdings import VIEWS, Page
 from tajo_sf_pipeline.sandbox.brevo.replies import invalid, not_found
+from tajo_sf_pipeline.sandbox.brevo.settings import SettingError, Settings, checked
 from tajo_sf_pipeline.sandbox.brevo.store import Store
 
 _PAGE = 1000
-_SETTINGS: dict[str, Callable[[Any], bool]] = {
-    "plan": lambda value: value in PLANS,
-    "rate_limits": lambda value: isinstance(value, bool),
-    "import_seconds": lambda value: type(value) in {int, float} and value >= 0,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class Admin:
         key = body.pop("key", None)
         if not isinstance(key, str) or not key:
             raise invalid("key is missing")
-        settings = Settings(**_settings(body))
+        settings = Settings(**_checked(body))
         await run_in_threadpool(self.accounts.create, key, settings)
         return JSONResponse({"key": key}, 201)
 
@@ -48,54 +40,54 @@ class Admin:
         account = self._account(request)
         body = await _body(request)
         faults = _faults(body.pop("faults")) if "faults" in body else None
-        if settings := _settings(body):
+        if settings := _checked(body):
             await run_in_threadpool(self.accounts.change, account, **settings)
         if faults is not None:
             account.faults = faults
         return JSONResponse({"key": account.key})
 
-    def requests(self, request: Request) -> Response:
-        logged = [entry.as_json() for entry in list(self._account(request).requests)]
-        return JSONResponse({"requests": logged})
+    async def change_object_type(self, request: Request) -> Response:
+        """Make or replace a type of custom objects, with the names of its attributes."""
+        account, body = self._account(request), await _body(request)
+        attributes = body.get("attributes")
+        if not isinstance(attributes, list) or not all(isinstance(a, str) for a in attributes):
+            raise invalid("attributes must be an array of names")
+        name = request.path_params["type"]
+        await run_in_threadpool(self._write_type, account, name, attributes)
+        return JSONResponse({"type": name}, 201)
 
-    def contacts(self, request: Request) -> Response:
-        account = self._account(request)
-        values = [account.id, *(_number(request, name) for name in ("limit", "offset"))]
-        contacts = contact_forms(
-            self.store.reading(),
-            "FROM contacts c WHERE c.account = ?",
-            values,
-            "ORDER BY c.email LIMIT ? OFFSET ?",
-        )
-        return JSONResponse({"contacts": contacts})
+    def _write_type(self, account: Account, name: str, attributes: list[str]) -> None:
+        with self.store.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO object_types (account, name, attributes) VALUES (?, ?, ?)",
+                (account.id, name, json.dumps(attributes)),
+            )
 
-    def summary(self, request: Request) -> Response:
+    def read(self, request: Request) -> Response:
+        """One of the views of what the account holds."""
         account = self._account(request)
-        db = self.store.reading()
-        lists = db.execute(
-            "SELECT id, name, (SELECT count(*) FROM memberships WHERE list = lists.id) AS members "
-            "FROM lists WHERE account = ? ORDER BY id",
-            (account.id,),
-        )
-        return JSONResponse(
-            {
-                "contacts": _count(db, "contacts", account),
-                "lists": [dict(row) for row in lists],
-                "attributes": _count(db, "attributes", account),
-                "processes": _count(db, "processes", account),
-                "requests": Counter(str(entry.status) for entry in list(account.requests)),
-            }
-        )
+        view = request.path_params["view"]
+        if view not in VIEWS:
+            raise not_found(f"no such view; there are {', '.join(VIEWS)}")
+        page = Page(*(_number(request, name) for name in ("limit", "offset")))
+        return JSONResponse(VIEWS[view](self.store.reading(), account, page))
 
     def report(self, request: Request) -> Response:
         """Hand a report to anybody who has its address, as Brevo does."""
         row = (
             self.store.reading()
-            .execute("SELECT csv FROM reports WHERE token = ?", (request.path_params["token"],))
+            .execute(
+                "SELECT csv, key FROM reports JOIN processes ON processes.id = process "
+                "JOIN accounts ON accounts.id = account WHERE token = ?",
+                (request.path_params["token"],),
+            )
             .fetchone()
         )
         if row is None:
             raise not_found("no such report")
+        account = self.accounts.find(row["key"])
+        if account and (status := account.faults.value("report_status")):
+            return PlainTextResponse("AccessDenied", status)
         return PlainTextResponse(row["csv"], media_type="text/csv")
 
     def _account(self, request: Request) -> Account:
@@ -115,13 +107,11 @@ async def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _settings(body: dict[str, Any]) -> dict[str, Any]:
-    for name, value in body.items():
-        if name not in _SETTINGS:
-            raise invalid(f"unknown setting {name}; there are {', '.join(_SETTINGS)}")
-        if not _SETTINGS[name](value):
-            raise invalid(f"{name} cannot be {value!r}")
-    return body
+def _checked(body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return checked(body)
+    except SettingError as error:
+        raise invalid(str(error)) from error
 
 
 def _faults(faults: Any) -> Faults:
@@ -138,8 +128,3 @@ def _number(request: Request, name: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise invalid(f"{name} must be a number")
     return int(text)
-
-
-def _count(db: sqlite3.Connection, table: str, account: Account) -> int:
-    found = db.execute(f"SELECT count(*) FROM {table} WHERE account = ?", (account.id,))
-    return int(found.fetchone()[0])

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from tajo_sf_pipeline.sandbox.brevo.settings import Settings
+
 Coerce = Callable[[Any], Any]
 """Gives the value to store, or None when the value does not fit."""
 
@@ -80,6 +82,8 @@ _SCALARS: dict[str, Coerce] = {
     "float": as_float,
     "boolean": as_boolean,
     "date": as_date,
+    "id": as_text,
+    "user": as_text,
 }
 
 
@@ -89,7 +93,23 @@ def coerce_for(type_: str, options: list[Any]) -> Coerce:
     return _as_choices(options) if type_ == "multiple-choice" else _SCALARS[type_]
 
 
-def coercers(db: sqlite3.Connection, account: int) -> Mapping[str, Coerce]:
+def as_swapped_date(value: Any) -> str | None:
+    """Read a date with its day and month in each other's place, where that makes a date."""
+    if (iso := as_date(value)) is None:
+        return None
+    year, month, day = iso.split("-")
+    swapped = f"{year}-{day}-{month}"
+    return swapped if is_iso_date(swapped) else iso
+
+
+def _as_nothing(_: Any) -> None:
+    return None
+
+
+def coercers(db: sqlite3.Connection, account: int, settings: Settings) -> Mapping[str, Coerce]:
     """Look up the account's attributes: by upper-case name, what reads their values."""
     rows = db.execute("SELECT name, type, options FROM attributes WHERE account = ?", (account,))
-    return {row["name"]: coerce_for(row["type"], json.loads(row["options"])) for row in rows}
+    known = {row["name"]: coerce_for(row["type"], json.loads(row["options"])) for row in rows}
+    if settings.swapped_dates:
+        known |= {name: as_swapped_date for name, read in known.items() if read is as_date}
+    return known | {name: _as_nothing for name in settings.ignored_attributes if name in known}

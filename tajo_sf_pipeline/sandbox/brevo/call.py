@@ -1,17 +1,17 @@
 """One request to ``/v3`` as a handler sees it: who asks, with which path, query and body."""
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from starlette.datastructures import QueryParams
 
 from tajo_sf_pipeline.sandbox.brevo import clock
 from tajo_sf_pipeline.sandbox.brevo.accounts import Account
 from tajo_sf_pipeline.sandbox.brevo.imports.queue import ImportQueue
-from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, invalid
+from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, invalid, out_of_range
 from tajo_sf_pipeline.sandbox.brevo.store import Store
 
 
@@ -38,7 +38,7 @@ class Call:
 
     def body(self) -> dict[str, Any]:
         try:
-            body = json.loads(self.content)
+            body = orjson.loads(self.content)
         except ValueError as error:
             raise ApiError(400, "bad_request", "Input must be a valid JSON object") from error
         if not isinstance(body, dict):
@@ -60,10 +60,10 @@ class Call:
         except ValueError as error:
             raise invalid(f"{name} must be a date-time, such as 2026-01-31T08:00:00Z") from error
 
-    def page(self, *, default: int, maximum: int) -> Page:
+    def page(self, *, default: int, maximum: int, minimum: int = 0) -> Page:
         limit = _number("limit", self.query.get("limit", str(default)))
-        if limit > maximum:
-            raise ApiError(400, "out_of_range", f"limit must be at most {maximum}")
+        if not minimum <= limit <= maximum:
+            raise out_of_range(f"limit must be at least {minimum} and at most {maximum}")
         sort = self.query.get("sort", "desc")
         if sort not in {"asc", "desc"}:
             raise invalid("sort must be asc or desc")

@@ -1,18 +1,24 @@
-"""Changes to one contact, as POST and PUT ask for them: read, checked, stored.
+"""Changes to one contact, as POST and PUT ask for them: read and checked.
 
-Where Brevo's documents are open: an attribute that the account lacks is ignored, a date in another
-form than YYYY-MM-DD is refused (as observed), an empty string or null clears the attribute.
+Where Brevo's documents are open, the account's settings decide: an attribute that the account lacks
+is ignored, a date in another form than YYYY-MM-DD is refused (as observed), and other values that
+do not fit are ignored, unless told. An empty string or null clears the attribute.
 """
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from tajo_sf_pipeline.sandbox.brevo import clock
-from tajo_sf_pipeline.sandbox.brevo.attribute_types import as_date, coercers, is_iso_date
+from tajo_sf_pipeline.sandbox.brevo.accounts import Account
+from tajo_sf_pipeline.sandbox.brevo.attribute_types import (
+    Coerce,
+    as_date,
+    as_swapped_date,
+    coercers,
+    is_iso_date,
+)
 from tajo_sf_pipeline.sandbox.brevo.identity import BY_ATTRIBUTE, EMAIL, IDENTIFIERS, Identifier
-from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, invalid
+from tajo_sf_pipeline.sandbox.brevo.replies import invalid
 
 _FLAGS = {"emailBlacklisted": "email_blacklisted", "smsBlacklisted": "sms_blacklisted"}
 
@@ -30,7 +36,7 @@ class ContactChange:
         return [i for i in IDENTIFIERS if self.columns.get(i.column) is not None]
 
 
-def read_change(db: sqlite3.Connection, account: int, body: dict[str, Any]) -> ContactChange:
+def read_change(db: sqlite3.Connection, account: Account, body: dict[str, Any]) -> ContactChange:
     """ApiError 400 when something in the body cannot be taken."""
     attributes = _object(body, "attributes")
     columns = _identifiers(body, attributes) | {
@@ -39,8 +45,8 @@ def read_change(db: sqlite3.Connection, account: int, body: dict[str, Any]) -> C
     return ContactChange(
         columns,
         _attributes(db, account, attributes),
-        own_lists(db, account, body.get("listIds")),
-        own_lists(db, account, body.get("unlinkListIds")),
+        own_lists(db, account.id, body.get("listIds")),
+        own_lists(db, account.id, body.get("unlinkListIds")),
     )
 
 
@@ -54,69 +60,6 @@ def own_lists(db: sqlite3.Connection, account: int, ids: Any) -> list[int]:
     if set(ids) - known:
         raise invalid("List ID does not exist")
     return ids
-
-
-def refuse_duplicates(
-    db: sqlite3.Connection, account: int, change: ContactChange, contact: int | None
-) -> None:
-    """Raise a 400 for identifiers that another contact has, named in the metadata."""
-    taken = [
-        identifier.duplicate_name
-        for identifier in change.identifiers
-        if holder_of(db, account, identifier, change.columns[identifier.column])
-        not in {None, contact}
-    ]
-    if taken:
-        verb = "create" if contact is None else "update"
-        raise ApiError(
-            400,
-            "duplicate_parameter",
-            f"Unable to {verb} contact, {', '.join(taken)} is already associated "
-            "with another Contact",
-            {"duplicate_identifiers": taken},
-        )
-
-
-def holder_of(
-    db: sqlite3.Connection, account: int, identifier: Identifier, value: str
-) -> int | None:
-    row = db.execute(
-        f"SELECT id FROM contacts WHERE account = ? AND {identifier.column} = ?", (account, value)
-    ).fetchone()
-    return row["id"] if row else None
-
-
-def insert_contact(db: sqlite3.Connection, account: int, change: ContactChange) -> int:
-    now = clock.now()
-    row = db.execute(
-        "INSERT INTO contacts (account, created_at, modified_at, attributes) "
-        "VALUES (?, ?, ?, '{}') RETURNING id",
-        (account, now, now),
-    ).fetchone()
-    _write(db, row["id"], change, now)
-    return int(row["id"])
-
-
-def update_contact(db: sqlite3.Connection, contact: int, change: ContactChange) -> None:
-    _write(db, contact, change, clock.now())
-
-
-def _write(db: sqlite3.Connection, contact: int, change: ContactChange, now: str) -> None:
-    assignments = "".join(f"{column} = ?, " for column in change.columns)
-    # A merge patch (RFC 7396) is just what is wanted: a null takes the attribute away.
-    db.execute(
-        f"UPDATE contacts SET {assignments} modified_at = ?, "
-        "attributes = json_patch(attributes, ?) WHERE id = ?",
-        (*change.columns.values(), now, json.dumps(change.attributes), contact),
-    )
-    db.executemany(
-        "INSERT OR IGNORE INTO memberships (list, contact) VALUES (?, ?)",
-        [(list_, contact) for list_ in change.lists],
-    )
-    db.executemany(
-        "DELETE FROM memberships WHERE list = ? AND contact = ?",
-        [(list_, contact) for list_ in change.unlinked_lists],
-    )
 
 
 def _identifiers(body: dict[str, Any], attributes: dict[str, Any]) -> dict[str, str | None]:
@@ -139,21 +82,33 @@ def _normal(identifier: Identifier, value: Any) -> str:
     return normal
 
 
-def _attributes(db: sqlite3.Connection, account: int, attributes: dict[str, Any]) -> dict[str, Any]:
-    known = coercers(db, account)
+def _attributes(
+    db: sqlite3.Connection, account: Account, attributes: dict[str, Any]
+) -> dict[str, Any]:
+    known = coercers(db, account.id, account.settings)
+    sent = {name.upper(): value for name, value in attributes.items()}
+    sent = {name: value for name, value in sent.items() if name not in BY_ATTRIBUTE}
+    if account.settings.unknown_attribute == "refuse" and (unknown := sent.keys() - known.keys()):
+        raise invalid(f"Attribute {min(unknown)} does not exist")
     patch: dict[str, Any] = {}
-    for sent_name, value in attributes.items():
-        name = sent_name.upper()
-        if name in BY_ATTRIBUTE or name not in known:
-            continue
+    for name in sent.keys() & known.keys():
+        value = sent[name]
         if value is None or value == "":
             patch[name] = None
-            continue
-        if known[name] is as_date and not is_iso_date(value):
-            raise invalid("invalid date format")
-        if (stored := known[name](value)) is not None:
+        elif (stored := _typed(account, name, known[name], value)) is not None:
             patch[name] = stored
     return patch
+
+
+def _typed(account: Account, name: str, coerce: Coerce, value: Any) -> Any:
+    """Give the value to store; None where one that does not fit is ignored."""
+    rule, is_date = account.settings.wrong_value, coerce in {as_date, as_swapped_date}
+    if is_date and rule != "ignore" and not is_iso_date(value):
+        raise invalid("invalid date format")
+    stored = coerce(value)
+    if stored is None and rule == "refuse" and name not in account.settings.ignored_attributes:
+        raise invalid(f"Invalid value for attribute {name}")
+    return stored
 
 
 def _object(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from tajo_sf_pipeline.sandbox.brevo.identity import EMAIL, IDENTIFIERS
 SELECT_CONTACT = """
 SELECT c.*, (
     SELECT json_group_array(list) FROM memberships WHERE contact = c.id
-) AS lists
+) AS lists, (
+    SELECT json_group_array(consent_group) FROM consents WHERE contact = c.id
+) AS consent_groups
 """
 
 
@@ -20,6 +22,7 @@ def contact_form(row: sqlite3.Row) -> dict[str, Any]:
         for identifier in IDENTIFIERS
         if identifier is not EMAIL and row[identifier.column] is not None
     }
+    groups = json.loads(row["consent_groups"])
     return {
         **({"email": row["email"]} if row["email"] is not None else {}),
         "id": row["id"],
@@ -30,7 +33,12 @@ def contact_form(row: sqlite3.Row) -> dict[str, Any]:
         "modifiedAt": row["modified_at"],
         "listIds": json.loads(row["lists"]),
         "attributes": json.loads(row["attributes"]) | identifiers,
+        **({"consentGroups": [_subscribed(group) for group in groups]} if groups else {}),
     }
+
+
+def _subscribed(group: int) -> dict[str, Any]:
+    return {"id": group, "status": "subscribed"}
 
 
 def contact_forms(

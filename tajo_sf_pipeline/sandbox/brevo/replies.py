@@ -33,5 +33,9 @@ def missing(name: str) -> ApiError:
     return ApiError(400, "missing_parameter", f"{name} is missing")
 
 
+def out_of_range(message: str) -> ApiError:
+    return ApiError(400, "out_of_range", message)
+
+
 def not_found(message: str) -> ApiError:
     return ApiError(404, "document_not_found", message)

@@ -9,10 +9,16 @@ from urllib.parse import unquote
 from tajo_sf_pipeline.sandbox.brevo.api import (
     account,
     attributes,
+    campaigns,
+    contact_batch,
     contacts,
+    event_batches,
+    events,
+    folders,
     imports,
     lists,
     memberships,
+    objects,
     processes,
 )
 from tajo_sf_pipeline.sandbox.brevo.call import Call
@@ -22,15 +28,33 @@ Handler = Callable[[Call], Reply]
 
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v3/account", account.show),
+    ("GET", "/v3/events", events.list_all),
+    ("POST", "/v3/events", events.create),
+    ("POST", "/v3/events/batch", event_batches.create),
+    ("POST", "/v3/objects/{objectType}/batch/upsert", objects.upsert),
+    ("POST", "/v3/objects/{objectType}/batch/delete", objects.delete),
+    ("GET", "/v3/objects/{objectType}/records", objects.list_all),
+    ("GET", "/v3/objects/{objectType}/associated-records", objects.list_associated),
+    ("GET", "/v3/emailCampaigns", campaigns.list_all),
+    ("POST", "/v3/emailCampaigns", campaigns.create),
+    ("GET", "/v3/emailCampaigns/{campaignId}", campaigns.show),
+    ("PUT", "/v3/emailCampaigns/{campaignId}", campaigns.update),
+    ("DELETE", "/v3/emailCampaigns/{campaignId}", campaigns.delete),
+    ("POST", "/v3/emailCampaigns/{campaignId}/sendNow", campaigns.send_now),
+    ("POST", "/v3/emailCampaigns/{campaignId}/sendTest", campaigns.send_test),
+    ("PUT", "/v3/emailCampaigns/{campaignId}/status", campaigns.change_status),
     ("GET", "/v3/processes", processes.list_all),
     ("GET", "/v3/processes/{processId}", processes.show),
     ("GET", "/v3/contacts", contacts.list_all),
     ("POST", "/v3/contacts", contacts.create),
     ("POST", "/v3/contacts/import", imports.start),
+    ("POST", "/v3/contacts/batch", contact_batch.update),
+    ("GET", "/v3/contacts/segments", lists.list_segments),
     ("GET", "/v3/contacts/attributes", attributes.list_all),
     ("POST", "/v3/contacts/attributes/{category}/{name}", attributes.create),
     ("PUT", "/v3/contacts/attributes/{category}/{name}", attributes.update),
     ("DELETE", "/v3/contacts/attributes/{category}/{name}", attributes.delete),
+    ("DELETE", "/v3/contacts/attributes/{type}/{name}/{option}", attributes.delete_option),
     ("GET", "/v3/contacts/lists", lists.list_lists),
     ("POST", "/v3/contacts/lists", lists.create_list),
     ("GET", "/v3/contacts/lists/{listId}", lists.show_list),
@@ -39,9 +63,12 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v3/contacts/lists/{listId}/contacts", lists.list_contacts),
     ("POST", "/v3/contacts/lists/{listId}/contacts/add", memberships.add),
     ("POST", "/v3/contacts/lists/{listId}/contacts/remove", memberships.remove),
-    ("GET", "/v3/contacts/folders", lists.list_folders),
-    ("POST", "/v3/contacts/folders", lists.create_folder),
-    ("GET", "/v3/contacts/folders/{folderId}/lists", lists.list_folder_lists),
+    ("GET", "/v3/contacts/folders", folders.list_folders),
+    ("POST", "/v3/contacts/folders", folders.create_folder),
+    ("GET", "/v3/contacts/folders/{folderId}", folders.show_folder),
+    ("PUT", "/v3/contacts/folders/{folderId}", folders.update_folder),
+    ("DELETE", "/v3/contacts/folders/{folderId}", folders.delete_folder),
+    ("GET", "/v3/contacts/folders/{folderId}/lists", folders.list_folder_lists),
     # Last, as it would match the literal paths above.
     ("GET", "/v3/contacts/{identifier}", contacts.show),
     ("PUT", "/v3/contacts/{identifier}", contacts.update),
@@ -53,13 +80,26 @@ _NOT_IDENTIFIERS = {"batch", "consent-groups", "doubleOptinConfirmation", "expor
 
 def find_handler(method: str, raw_path: str) -> tuple[Handler, dict[str, str]]:
     """Find the handler and the decoded parts of the path; ApiError 404 when there is none."""
+    if (found := _find(method, raw_path)) is None:
+        raise not_found(f"the local Brevo does not answer {method} {raw_path} yet")
+    _, handler, parameters = found
+    return handler, parameters
+
+
+def route_of(method: str, raw_path: str) -> str:
+    """Give the path as documented, its variable parts in braces; as it is, where none is."""
+    found = _find(method, raw_path)
+    return found[0] if found else raw_path
+
+
+def _find(method: str, raw_path: str) -> tuple[str, Handler, dict[str, str]] | None:
     segments = raw_path.split("/")
     for route_method, pattern, handler in _ROUTES:
         if method == route_method:
             parameters = _match(pattern.split("/"), segments)
             if parameters is not None:
-                return handler, parameters
-    raise not_found(f"the local Brevo does not answer {method} {raw_path} yet")
+                return pattern, handler, parameters
+    return None
 
 
 def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:

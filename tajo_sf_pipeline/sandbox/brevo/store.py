@@ -23,7 +23,9 @@ PRAGMA temp_store = MEMORY;
 class Store:
     def __init__(self, home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        self._path = home / "brevo.sqlite"
+        self.home = home
+        # Another schema is another file: what an older sandbox kept is neither read nor harmed.
+        self._path = home / "brevo-2.sqlite"
         self._writer = self._connect()
         self._writer.executescript(_WRITER_PRAGMAS + _SCHEMA.read_text(encoding="utf-8"))
         self._writing = threading.Lock()

@@ -25,11 +25,24 @@ def show(call: Call) -> Reply:
             "plan": [
                 {
                     "type": "free" if settings.plan == "general" else "subscription",
-                    "credits": 300,
+                    "credits": settings.credits,
                     "creditsType": "sendLimit",
                 }
             ],
-            "relay": {"enabled": False},
+            # Version 5 of the SDK has dropped it; the published description requires it.
+            "dateTimePreferences": {
+                "timezone": "UTC",
+                "timeFormat": "24",
+                "dateFormat": "yyyy-mm-dd",
+            },
+            "relay": {
+                "enabled": False,
+                "data": {
+                    "port": 587,
+                    "relay": "smtp-relay.example.com",
+                    "userName": "owner@example.com",
+                },
+            },
             "marketingAutomation": {"enabled": False},
         },
     )

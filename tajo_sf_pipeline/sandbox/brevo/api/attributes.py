@@ -1,6 +1,7 @@
-"""``/v3/contacts/attributes``: normal attributes and categories.
+"""``/v3/contacts/attributes``: the attributes of contacts, in five categories.
 
 The charset of names is undocumented: letters, digits and ``_`` are taken, and stored in upper case.
+Calculated and global attributes are kept and listed; nothing is calculated.
 """
 
 import json
@@ -12,7 +13,11 @@ from tajo_sf_pipeline.sandbox.brevo.call import Call
 from tajo_sf_pipeline.sandbox.brevo.replies import Reply, invalid, missing, not_found
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_NORMAL_TYPES = {"text", "date", "float", "boolean", "multiple-choice"}
+_TYPES = {
+    "normal": {"text", "date", "float", "boolean", "multiple-choice", "user"},
+    "transactional": {"text", "date", "float", "boolean", "id"},
+}
+_FORMULAS = {"calculated", "global"}
 _MAX_OPTION = 200
 
 
@@ -27,12 +32,14 @@ def create(call: Call) -> Reply:
     if not _NAME.fullmatch(name):
         raise invalid("Attribute name is invalid")
     type_ = _type(category, body)
-    options = _options(type_, body) or []
+    options, formula = _options(type_, body) or [], body.get("value")
+    if category in _FORMULAS and not isinstance(formula, str):
+        raise missing("value")
     with call.store.writing() as db:
         created = db.execute(
-            "INSERT OR IGNORE INTO attributes (account, name, category, type, options) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (call.account.id, name, category, type_, json.dumps(options)),
+            "INSERT OR IGNORE INTO attributes (account, name, category, type, options, formula) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (call.account.id, name, category, type_, json.dumps(options), formula),
         )
         if not created.rowcount:
             raise invalid("Attribute name must be unique")
@@ -40,16 +47,19 @@ def create(call: Call) -> Reply:
 
 
 def update(call: Call) -> Reply:
-    """Only the options can change, never the type."""
+    """Only the options and a formula can change, never the type."""
     body = call.body()
     with call.store.writing() as db:
         attribute = _find(call, db)
-        options = _options(attribute["type"], body)
-        if options is None:
-            raise missing("enumeration or multiCategoryOptions")
+        if attribute["category"] in _FORMULAS and isinstance(body.get("value"), str):
+            changed = ("formula", body["value"])
+        elif (options := _options(attribute["type"], body)) is not None:
+            changed = ("options", json.dumps(options))
+        else:
+            raise missing("enumeration, multiCategoryOptions or value")
         db.execute(
-            "UPDATE attributes SET options = ? WHERE account = ? AND name = ?",
-            (json.dumps(options), call.account.id, attribute["name"]),
+            f"UPDATE attributes SET {changed[0]} = ? WHERE account = ? AND name = ?",
+            (changed[1], call.account.id, attribute["name"]),
         )
     return Reply(204)
 
@@ -57,20 +67,39 @@ def update(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     """Delete the attribute, and with it what the contacts had there."""
     with call.store.writing() as db:
-        name = _find(call, db)["name"]
-        account = call.account.id
-        db.execute("DELETE FROM attributes WHERE account = ? AND name = ?", (account, name))
+        drop_attribute(db, call.account.id, _find(call, db)["name"])
+    return Reply(204)
+
+
+def drop_attribute(db: sqlite3.Connection, account: int, name: str) -> None:
+    db.execute("DELETE FROM attributes WHERE account = ? AND name = ?", (account, name))
+    db.execute(
+        "UPDATE contacts SET attributes = json_remove(attributes, '$.' || ?) WHERE account = ?",
+        (name, account),
+    )
+
+
+def delete_option(call: Call) -> Reply:
+    """Take one option out of a multiple choice; contacts keep what they have (undocumented)."""
+    if call.path["type"] != "multiple-choice":
+        raise invalid("Invalid attribute type")
+    with call.store.writing() as db:
+        attribute = _find(call, db, category="normal")
+        options = json.loads(attribute["options"])
+        if attribute["type"] != "multiple-choice" or call.path["option"] not in options:
+            raise not_found("Attribute option does not exist")
+        options.remove(call.path["option"])
         db.execute(
-            "UPDATE contacts SET attributes = json_remove(attributes, '$.' || ?) WHERE account = ?",
-            (name, account),
+            "UPDATE attributes SET options = ? WHERE account = ? AND name = ?",
+            (json.dumps(options), call.account.id, attribute["name"]),
         )
     return Reply(204)
 
 
-def _find(call: Call, db: sqlite3.Connection) -> sqlite3.Row:
+def _find(call: Call, db: sqlite3.Connection, category: str | None = None) -> sqlite3.Row:
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM attributes WHERE account = ? AND category = ? AND name = ?",
-        (call.account.id, call.path["category"], call.path["name"].upper()),
+        (call.account.id, category or call.path["category"], call.path["name"].upper()),
     ).fetchone()
     if row is None:
         raise not_found("Attribute does not exist")
@@ -78,14 +107,16 @@ def _find(call: Call, db: sqlite3.Connection) -> sqlite3.Row:
 
 
 def _type(category: str, body: dict[str, Any]) -> str:
-    if category == "category":
-        return "category"
-    if category != "normal":
-        raise invalid(f"the local Brevo does not take {category} attributes yet")
     type_ = body.get("type")
+    if category == "category" and type_ in {None, "category"}:
+        return "category"
+    if category in _FORMULAS:
+        return "float"
+    if category not in {"category", *_TYPES}:
+        raise invalid("Invalid attribute category")
     if type_ is None:
         raise missing("type")
-    if type_ not in _NORMAL_TYPES:
+    if type_ not in _TYPES.get(category, ()):
         raise invalid("Invalid attribute type")
     return str(type_)
 
@@ -114,6 +145,8 @@ def _is_option(type_: str, option: Any) -> bool:
 
 def _form(row: sqlite3.Row) -> dict[str, Any]:
     form = {"name": row["name"], "category": row["category"], "type": row["type"]}
+    if row["formula"] is not None:
+        form["calculatedValue"] = row["formula"]
     options = json.loads(row["options"])
     match row["type"]:
         case "category":

@@ -4,14 +4,17 @@ import sqlite3
 from typing import Any
 
 from tajo_sf_pipeline.sandbox.brevo.call import Call
-from tajo_sf_pipeline.sandbox.brevo.contact_changes import (
+from tajo_sf_pipeline.sandbox.brevo.contact_changes import read_change
+from tajo_sf_pipeline.sandbox.brevo.contact_filter import equals
+from tajo_sf_pipeline.sandbox.brevo.contact_forms import contact_forms
+from tajo_sf_pipeline.sandbox.brevo.contact_writes import (
+    delete_contact,
     holder_of,
     insert_contact,
-    read_change,
+    merge_holders,
     refuse_duplicates,
     update_contact,
 )
-from tajo_sf_pipeline.sandbox.brevo.contact_forms import contact_forms
 from tajo_sf_pipeline.sandbox.brevo.identity import BY_TYPE, EMAIL, Identifier, normal_phone
 from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, Reply, invalid, missing, not_found
 
@@ -34,24 +37,27 @@ def create(call: Call) -> Reply:
     """201 for a new contact, an empty 204 for one that `updateEnabled` let it update.
 
     The contact is found by the first of e-mail, own id and SMS that the body carries, and by
-    that alone.
+    that alone. `forceMerge` makes one contact of all that clash; `getId` then tells which
+    (its status is not documented: 200).
     """
     body = call.body()
-    _refuse_force_merge(body)
     with call.store.writing() as db:
-        account = call.account.id
-        change = read_change(db, account, body)
+        change = read_change(db, call.account, body)
         if not any(i.column in {"email", "ext_id", "sms"} for i in change.identifiers):
             raise missing("email, ext_id or SMS")
         key = change.identifiers[0]
-        contact = holder_of(db, account, key, change.columns[key.column])
-        updates = contact is not None and body.get("updateEnabled") is True
-        refuse_duplicates(db, account, change, contact if updates else None)
-        if not updates:
-            return Reply(201, {"id": insert_contact(db, account, change)})
-        assert contact is not None
+        contact = holder_of(db, call.account.id, key, change.columns[key.column])
+        if body.get("forceMerge") is True:
+            contact = merge_holders(db, call.account.id, change, contact)
+        elif contact is None or body.get("updateEnabled") is not True:
+            refuse_duplicates(db, call.account, change, None)
+            return Reply(201, {"id": insert_contact(db, call.account.id, change)})
+        else:
+            refuse_duplicates(db, call.account, change, contact)
+        if contact is None:
+            return Reply(201, {"id": insert_contact(db, call.account.id, change)})
         update_contact(db, contact, change)
-    return Reply(204)
+    return Reply(200, {"id": contact}) if body.get("getId") is True else Reply(204)
 
 
 def show(call: Call) -> Reply:
@@ -62,11 +68,13 @@ def show(call: Call) -> Reply:
 
 def update(call: Call) -> Reply:
     body = call.body()
-    _refuse_force_merge(body)
     with call.store.writing() as db:
         contact = _find(call, db)
-        change = read_change(db, call.account.id, body)
-        refuse_duplicates(db, call.account.id, change, contact)
+        change = read_change(db, call.account, body)
+        if body.get("forceMerge") is True:
+            contact = merge_holders(db, call.account.id, change, contact) or contact
+        else:
+            refuse_duplicates(db, call.account, change, contact)
         if change.columns.get("email") not in {None, _email_of(db, contact)}:
             # "If a blocklisted contact's email address is updated, it is going to remove that
             # blocklisting from the contact" (SDK, update_contact).
@@ -77,22 +85,24 @@ def update(call: Call) -> Reply:
 
 def delete(call: Call) -> Reply:
     with call.store.writing() as db:
-        contact = _find(call, db)
-        db.execute("DELETE FROM memberships WHERE contact = ?", (contact,))
-        db.execute("DELETE FROM contacts WHERE id = ?", (contact,))
+        delete_contact(db, _find(call, db))
     return Reply(204)
 
 
 def _filters(call: Call) -> tuple[str, list[Any]]:
-    for name in ("filter", "segmentId"):
-        if name in call.query:
-            raise invalid(f"the local Brevo does not take {name} yet")
+    if "segmentId" in call.query:
+        # There is no call that makes a segment, and the local Brevo has none.
+        raise not_found("Segment ID does not exist")
     conditions: list[str] = ["c.account = ?"]
     values: list[Any] = [call.account.id]
     for name, column in {"modifiedSince": "modified_at", "createdSince": "created_at"}.items():
         if moment := call.since(name):
             conditions.append(f"c.{column} >= ?")
             values.append(moment)
+    if "filter" in call.query:
+        condition, bound = equals(call.query["filter"])
+        conditions.append(condition)
+        values += bound
     if lists := call.numbers("listIds"):
         marks = ", ".join("?" * len(lists))
         conditions.append(f"c.id IN (SELECT contact FROM memberships WHERE list IN ({marks}))")
@@ -143,8 +153,3 @@ def _email_of(db: sqlite3.Connection, contact: int) -> str | None:
     row = db.execute("SELECT email FROM contacts WHERE id = ?", (contact,)).fetchone()
     email: str | None = row["email"]
     return email
-
-
-def _refuse_force_merge(body: dict[str, Any]) -> None:
-    if body.get("forceMerge"):
-        raise invalid("the local Brevo does not take forceMerge yet")

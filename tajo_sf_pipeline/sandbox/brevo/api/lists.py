@@ -1,4 +1,4 @@
-"""Lists, and the folders that hold them."""
+"""``/v3/contacts/lists``."""
 
 import sqlite3
 from typing import Any
@@ -22,16 +22,16 @@ SELECT id, name, {_COUNTS}, (
 ) AS uniqueSubscribers
 FROM folders
 """
-_SELECT = {"lists": _LIST, "folders": _FOLDER}
+SELECT = {"lists": _LIST, "folders": _FOLDER}
 
 
 def list_lists(call: Call) -> Reply:
-    return _listing(call, "lists", "account", call.account.id)
+    return listing(call, "lists", "account", call.account.id)
 
 
 def create_list(call: Call) -> Reply:
     body = call.body()
-    name, folder = _name(body), body.get("folderId")
+    name, folder = name_of(body), body.get("folderId")
     if folder is None:
         raise missing("folderId")
     with call.store.writing() as db:
@@ -39,7 +39,7 @@ def create_list(call: Call) -> Reply:
 
 
 def insert_list(db: sqlite3.Connection, account: int, name: str, folder: Any) -> int:
-    if not _exists(db, "folders", account, folder):
+    if not exists(db, "folders", account, folder):
         raise ApiError(400, "document_not_found", "Folder ID does not exist")
     row = db.execute(
         "INSERT INTO lists (account, folder, name, created_at) VALUES (?, ?, ?, ?) RETURNING id",
@@ -62,8 +62,8 @@ def update_list(call: Call) -> Reply:
     with call.store.writing() as db:
         list_ = find_list(call, db)
         if "name" in body:
-            db.execute("UPDATE lists SET name = ? WHERE id = ?", (_name(body), list_["id"]))
-        elif _exists(db, "folders", call.account.id, body["folderId"]):
+            db.execute("UPDATE lists SET name = ? WHERE id = ?", (name_of(body), list_["id"]))
+        elif exists(db, "folders", call.account.id, body["folderId"]):
             moved = (body["folderId"], list_["id"])
             db.execute("UPDATE lists SET folder = ? WHERE id = ?", moved)
         else:
@@ -108,49 +108,31 @@ def find_list(call: Call, db: sqlite3.Connection) -> sqlite3.Row:
     return row
 
 
-def list_folders(call: Call) -> Reply:
-    return _listing(call, "folders", "account", call.account.id)
+def list_segments(call: Call) -> Reply:
+    """None: Brevo has no call that makes a segment."""
+    call.page(default=10, maximum=50)
+    return Reply(200, {"count": 0, "segments": []})
 
 
-def create_folder(call: Call) -> Reply:
-    name = _name(call.body())
-    with call.store.writing() as db:
-        row = db.execute(
-            "INSERT INTO folders (account, name) VALUES (?, ?) RETURNING id",
-            (call.account.id, name),
-        ).fetchone()
-    return Reply(201, {"id": row["id"]})
-
-
-def list_folder_lists(call: Call) -> Reply:
-    folder = call.id("folderId")
-    if not _exists(call.db, "folders", call.account.id, folder):
-        raise not_found("Folder ID does not exist")
-    reply = _listing(call, "lists", "folder", folder)
-    for form in reply.body["lists"]:
-        del form["folderId"]
-    return reply
-
-
-def _listing(call: Call, table: str, column: str, value: int) -> Reply:
+def listing(call: Call, table: str, column: str, value: int) -> Reply:
     page = call.page(default=10, maximum=50)
     where = f"WHERE {column} = ?"
     count = call.db.execute(f"SELECT count(*) FROM {table} {where}", (value,)).fetchone()[0]
     rows = call.db.execute(
-        f"{_SELECT[table]} {where} ORDER BY id {page.order} LIMIT ? OFFSET ?",
+        f"{SELECT[table]} {where} ORDER BY id {page.order} LIMIT ? OFFSET ?",
         (value, page.limit, page.offset),
     )
     return Reply(200, {"count": count, table: [dict(row) for row in rows]})
 
 
-def _exists(db: sqlite3.Connection, table: str, account: int, id_: Any) -> bool:
+def exists(db: sqlite3.Connection, table: str, account: int, id_: Any) -> bool:
     if type(id_) is not int:
         return False
     found = db.execute(f"SELECT 1 FROM {table} WHERE account = ? AND id = ?", (account, id_))
     return found.fetchone() is not None
 
 
-def _name(body: dict[str, Any]) -> str:
+def name_of(body: dict[str, Any]) -> str:
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
         raise missing("name")

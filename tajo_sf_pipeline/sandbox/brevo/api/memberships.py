@@ -9,6 +9,7 @@ from typing import Any
 from tajo_sf_pipeline.sandbox.brevo.api.lists import find_list
 from tajo_sf_pipeline.sandbox.brevo.call import Call
 from tajo_sf_pipeline.sandbox.brevo.identity import normal_email
+from tajo_sf_pipeline.sandbox.brevo.processes import new_process
 from tajo_sf_pipeline.sandbox.brevo.replies import Reply, invalid
 
 _COLUMNS = {"emails": "email", "ids": "id", "extIds": "ext_id"}
@@ -22,7 +23,17 @@ def add(call: Call) -> Reply:
 
 
 def remove(call: Call) -> Reply:
-    return _each(call, _REMOVE)
+    body = call.body()
+    return _everybody(call) if body.get("all") is True else _each(call, _REMOVE)
+
+
+def _everybody(call: Call) -> Reply:
+    """Take all off the list in a process; at which moment they go is not documented: at once."""
+    with call.store.writing() as db:
+        list_ = find_list(call, db)["id"]
+        total = db.execute("DELETE FROM memberships WHERE list = ?", (list_,)).rowcount
+        process = new_process(db, call.account.id, "REMOVE_CONTACTS_FROM_LIST", total, "completed")
+    return Reply(201, {"contacts": {"processId": process, "total": total}})
 
 
 def _each(call: Call, statement: str) -> Reply:
@@ -42,8 +53,6 @@ def _each(call: Call, statement: str) -> Reply:
 
 
 def _named_contacts(body: dict[str, Any]) -> tuple[str, list[Any]]:
-    if body.get("all"):
-        raise invalid("the local Brevo does not take all yet")
     names = [name for name in _COLUMNS if name in body]
     if len(names) != 1:
         raise invalid("Exactly one of emails, ids and extIds is needed")

@@ -7,6 +7,8 @@ from tajo_sf_pipeline.sandbox.brevo.call import Call
 from tajo_sf_pipeline.sandbox.brevo.faults import REPORTS
 from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, Reply
 
+_IMPORT = "IMPORTUSER"
+
 
 def list_all(call: Call) -> Reply:
     page = call.page(default=10, maximum=50)
@@ -33,8 +35,18 @@ def show(call: Call) -> Reply:
 def _form(call: Call, row: sqlite3.Row) -> dict[str, Any]:
     """`info` comes with a completed import only; a report without rows is null."""
     form = {"id": row["id"], "name": row["name"], "status": row["status"]}
-    if row["status"] != "completed":
+    if _unseen(call, row["id"]):
+        return form | {"status": "processing"}
+    if (row["name"], row["status"]) != (_IMPORT, "completed"):
         return form
     written = call.db.execute("SELECT kind, token FROM reports WHERE process = ?", (row["id"],))
     urls = {report["kind"]: f"{call.origin}/reports/{report['token']}.csv" for report in written}
     return form | {"info": {"import": {kind: urls.get(kind) for kind in REPORTS}}}
+
+
+def _unseen(call: Call, process: int) -> bool:
+    """Count this poll; whether the account wants more of them before it shows an end."""
+    if not (wanted := call.account.settings.import_polls):
+        return False
+    seen = call.account.polls[process] = call.account.polls.get(process, 0) + 1
+    return seen <= wanted

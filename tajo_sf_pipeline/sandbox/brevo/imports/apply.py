@@ -30,6 +30,13 @@ def apply_batch(db: sqlite3.Connection, account: int, batch: Batch, options: Opt
     _insert_new_contacts(db, account, identifiers, options)
     if options.update_existing:
         _update_contacts(db, identifiers, options)
+    batch.stored = db.execute("SELECT count(*) FROM incoming").fetchone()[0]
+    for group in options.consent_groups:
+        db.execute(
+            "INSERT OR IGNORE INTO consents (contact, consent_group) "
+            "SELECT contact, ? FROM incoming",
+            (group,),
+        )
     for list_ in options.lists:
         db.execute(
             "INSERT OR IGNORE INTO memberships (list, contact) "

@@ -1,9 +1,10 @@
 """From the records of an import to rows that can be stored together: normal, typed, each once."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import orjson
 
 from tajo_sf_pipeline.sandbox.brevo.attribute_types import Coerce
 from tajo_sf_pipeline.sandbox.brevo.identity import (
@@ -16,7 +17,7 @@ from tajo_sf_pipeline.sandbox.brevo.identity import (
 from tajo_sf_pipeline.sandbox.brevo.imports.options import Options
 from tajo_sf_pipeline.sandbox.brevo.imports.records import Record
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_OWN = ("ext_id", "sms", "whatsapp", "landline_number")
 
 
 class Row(NamedTuple):
@@ -35,6 +36,7 @@ class Row(NamedTuple):
 class Batch:
     rows: list[Row] = field(default_factory=list)
     reported: dict[str, list[int]] = field(default_factory=dict)  # positions of records, by report
+    stored: int = 0
 
     def report(self, kind: str, position: int) -> None:
         self.reported.setdefault(kind, []).append(position)
@@ -44,15 +46,17 @@ class Batch:
         """Those that at least one row carries."""
         return [
             identifier
-            for identifier in IDENTIFIERS
-            if any(getattr(row, identifier.column) is not None for row in self.rows)
+            for i, identifier in enumerate(IDENTIFIERS, start=1)
+            if any(row[i] is not None for row in self.rows)
         ]
 
 
-class _Target(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Target:
     name: str  # the column of an identifier, or the name of an attribute
     coerce: Coerce
-    cleared: str | None
+    cleared: Any
+    identifies: bool
 
 
 class _Targets(dict[str, _Target | None]):
@@ -60,9 +64,11 @@ class _Targets(dict[str, _Target | None]):
 
     def __init__(self, attributes: Mapping[str, Coerce]) -> None:
         super().__init__()
-        self._known = {name: _Target(name, coerce, None) for name, coerce in attributes.items()}
+        self._known = {
+            name: _Target(name, coerce, None, False) for name, coerce in attributes.items()
+        }
         for name, identifier in BY_ATTRIBUTE.items():
-            self._known[name] = _Target(identifier.column, identifier.normalise, "")
+            self._known[name] = _Target(identifier.column, identifier.normalise, "", True)
         del self._known[EMAIL.attribute]  # the record has read it already
 
     def __missing__(self, sent_name: str) -> _Target | None:
@@ -96,27 +102,23 @@ def make_batch(records: list[Record], attributes: Mapping[str, Coerce], options:
 def _row(
     position: int, email: str | None, sent: dict[str, Any], targets: _Targets, *, clear: bool
 ) -> Row:
-    values: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    own: dict[str, str] = {}
     for sent_name, value in sent.items():
         target = targets[sent_name]
         if target is None:
             continue
-        name, coerce, cleared = target
+        name, coerce, values = target.name, target.coerce, own if target.identifies else attributes
         if value is None or value == "":
             if clear:
-                values[name] = cleared
+                values[name] = target.cleared
         elif (stored := coerce(value)) is not None:
             values[name] = stored
-    take = values.pop
-    return Row(
-        position,
-        email,
-        take("ext_id", None),
-        take("sms", None),
-        take("whatsapp", None),
-        take("landline_number", None),
-        _encode(values),
-    )
+    encoded = orjson.dumps(attributes).decode()
+    if not own:  # most rows: worth the shortcut
+        return Row(position, email, None, None, None, None, encoded)
+    ext_id, sms, whatsapp, landline_number = map(own.get, _OWN)
+    return Row(position, email, ext_id, sms, whatsapp, landline_number, encoded)
 
 
 def _keep_the_last_of_each(batch: Batch) -> None:

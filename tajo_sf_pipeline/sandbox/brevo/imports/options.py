@@ -18,3 +18,4 @@ class Options:
     email_blacklist: bool
     sms_blacklist: bool
     declared_reports: Mapping[str, list[str]]  # a fault: e-mails to report whatever they are
+    consent_groups: tuple[int, ...] = ()

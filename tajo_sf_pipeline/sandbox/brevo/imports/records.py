@@ -27,21 +27,27 @@ class Record:
         sent = {name: value for name, value in sent.items() if name in BY_ATTRIBUTE}
         return sent if self.email is None else sent | {"EMAIL": self.email}
 
+    @property
+    def has_only_ext_id(self) -> bool:
+        return {name for name, value in self.identifiers().items() if value} == {"EXT_ID"}
+
 
 def read_records(body: dict[str, Any]) -> list[Record]:
     """Read the one source that the body has; at least one row must identify a contact."""
-    sources = [name for name in ("jsonBody", "fileBody") if body.get(name) is not None]
+    sources = [name for name in ("jsonBody", "fileBody", "fileUrl") if body.get(name) is not None]
     if len(sources) != 1:
         message = "Exactly one of fileUrl, fileBody and jsonBody is needed"
         raise ApiError(400, "invalid_parameter" if sources else "missing_parameter", message)
-    records = _from_json(body) if sources == ["jsonBody"] else _from_csv(body["fileBody"])
+    if sources == ["fileUrl"]:
+        return []  # fetched when its turn comes
+    rows = body[sources[0]]
+    records = _from_json(rows) if sources == ["jsonBody"] else _from_csv(rows)
     if not any(_identifies(record) for record in records):
         raise invalid(NO_IDENTIFIER)
     return records
 
 
-def _from_json(body: dict[str, Any]) -> list[Record]:
-    rows = body["jsonBody"]
+def _from_json(rows: Any) -> list[Record]:
     if not isinstance(rows, list):
         raise invalid("jsonBody should be an array")
     try:
