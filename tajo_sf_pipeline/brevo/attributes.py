@@ -1,51 +1,183 @@
 """What an account's attributes can take, compared with what an audience writes (S16)."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
 
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.errors import MappingError
+from tajo_sf_pipeline.errors import MappingError, RefusedError
+
+LONGEST_OPTION = 200  # developers.brevo.com/reference/createattribute
+_CHOICES = frozenset({"category", "multiple-choice"})
+# They belong to every contact and are not listed.
+_BUILT_IN = frozenset({"EMAIL", "SMS", "WHATSAPP", "LANDLINE_NUMBER", "EXT_ID"})
+_BAD_REQUEST = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A source column, the attribute that it becomes, and the type that its values have."""
+    """A source column, the attribute that it becomes, and the type that its values have.
+
+    `options` are those of a category or a multiple choice that the mapping names.
+    """
 
     name: str
     attribute: str
     type: str
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, column: Sequence[Any]) -> Self:
+        """Read a column as the notes of a mapped file have it, with or without options."""
+        name, attribute, kind, *options = column
+        return cls(name, attribute, kind, tuple(options[0] or ()) if options else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps a column out of its attribute; `fixable` by creating it or its options."""
+
+    kind: Literal["missing", "options", "conflict"]
+    text: str
+    options: tuple[str, ...] = ()
 
 
 def check(client: Client, columns: Iterable[Written]) -> None:
     """Raise `MappingError` for every attribute that Brevo lacks, or that has another type.
 
-    An import ignores both without a word (developers.brevo.com/reference/importcontacts).
+    An import ignores both without a word (developers.brevo.com/reference/importcontacts), and so
+    it does with an option that a category does not have.
     """
-    listed = client.get("/contacts/attributes")["attributes"]
-    account = {attribute["name"].upper(): attribute for attribute in listed}
-    problems = [
-        problem
-        for column in columns
-        if (problem := _problem(column, account.get(column.attribute)))
-    ]
-    if problems:
-        raise MappingError(
-            "TAJO-611",
-            "\n".join(problems),
-            "Create or correct the attributes under Contacts > Settings in Brevo, or change the "
-            "field mapping; nothing was sent.",
-        )
+    account = of_account(client)
+    raise_for([found for column in columns if (found := problem(column, account))])
 
 
-def _problem(column: Written, attribute: Mapping[str, Any] | None) -> str | None:
-    place = f"column {column.name} -> attribute {column.attribute}:"
+def create_missing(client: Client, columns: Iterable[Written]) -> list[str]:
+    """Create the attributes and options that the account lacks; give the attributes' names.
+
+    Raises `MappingError` for type conflicts, before it creates anything: Brevo cannot change a
+    type. Attributes that somebody else creates meanwhile are taken as they are found.
+    """
+    columns, account = list(columns), of_account(client)
+    found = {column: told for column in columns if (told := problem(column, account))}
+    raise_for([told for told in found.values() if told.kind == "conflict"])
+    for column, told in found.items():
+        existing = account.get(column.attribute.upper(), {})
+        _change(client, column, told, existing)
+    if found:
+        check(client, columns)
+    return [column.attribute.upper() for column in found]
+
+
+def of_account(client: Client) -> dict[str, dict[str, Any]]:
+    """Give the account's attributes by their names, upper-cased."""
+    listed = client.get("/contacts/attributes").get("attributes") or []
+    return {attribute["name"].upper(): attribute for attribute in listed}
+
+
+def problem(column: Written, account: Mapping[str, Mapping[str, Any]]) -> Problem | None:
+    """Tell why the account would not keep a column's values."""
+    name = column.attribute.upper()
+    if name in _BUILT_IN:
+        return None
+    place = f"column {column.name} -> attribute {name}:"
+    attribute = account.get(name)
     if attribute is None:
-        return f"{place} Brevo has no such attribute; it would ignore the values"
+        text = f"{place} Brevo has no such attribute; it would ignore the values"
+        return Problem("missing", text)
     category = attribute.get("category")
-    if category not in ("normal", "category"):
-        return f"{place} it is {category} in Brevo and cannot be written"
-    found = "text" if category == "category" else attribute.get("type")
-    if found != column.type:
-        return f"{place} the values are {column.type}, Brevo's type is {found}"
+    if category not in {"normal", "category"}:
+        return Problem("conflict", f"{place} it is {category} in Brevo and cannot be written")
+    found = str("category" if category == "category" else attribute.get("type"))
+    if not _fits(column, found):
+        text = f"{place} the values are {column.type}, Brevo's type is {found}"
+        return Problem("conflict", text)
+    lacking = tuple(option for option in column.options if option not in options_of(attribute))
+    if found in _CHOICES and lacking:
+        return Problem("options", f"{place} Brevo lacks the options {', '.join(lacking)}", lacking)
     return None
+
+
+def options_of(attribute: Mapping[str, Any]) -> dict[str, str]:
+    """Give what may be written into a category or multiple choice, and the label of each.
+
+    A category takes its label or its value; `value` is 0 for what is no number, so `valueStr`
+    counts where it is there.
+    """
+    choices = {str(option): str(option) for option in attribute.get("multiCategoryOptions") or []}
+    for option in attribute.get("enumeration") or []:
+        label = str(option.get("label"))
+        choices[str(option.get("valueStr") or option.get("value"))] = label
+        choices[label] = label
+    return choices
+
+
+def _fits(column: Written, found: str) -> bool:
+    """Text may be written into a category whose options the mapping does not name."""
+    return column.type == found or (column.type == "text" and found == "category")
+
+
+def raise_for(problems: Sequence[Problem]) -> None:
+    """Raise one `MappingError` for all of them."""
+    if not problems:
+        return
+    text = "\n".join(found.text for found in problems)
+    if all(found.kind == "conflict" for found in problems):
+        raise MappingError(
+            "TAJO-612",
+            text,
+            "Brevo cannot change an attribute's type: cast the column, map it to another "
+            "attribute, or delete the attribute in Brevo. Nothing was sent.",
+        )
+    raise MappingError(
+        "TAJO-611",
+        text,
+        "Create or correct the attributes under Contacts > Settings in Brevo, set "
+        "create_attributes: true, or change the field mapping; nothing was sent.",
+    )
+
+
+def _change(client: Client, column: Written, told: Problem, existing: Mapping[str, Any]) -> None:
+    category = "category" if column.type == "category" else "normal"
+    path = f"/contacts/attributes/{category}/{column.attribute.upper()}"
+    body = json.dumps(_form(column, told, existing), ensure_ascii=False).encode()
+    try:
+        if told.kind == "missing":
+            client.post(path, body)
+        else:
+            client.put(path, body)
+    except RefusedError as error:
+        if error.status == _BAD_REQUEST and "must be unique" in error.reason:
+            return  # made meanwhile: the check that follows looks at it
+        raise MappingError(
+            "TAJO-613",
+            f"column {column.name}: Brevo does not create the attribute {column.attribute} "
+            f"({column.type}): {error.reason}",
+            "Create it under Contacts > Settings in Brevo; nothing was sent.",
+        ) from error
+
+
+def _form(column: Written, told: Problem, existing: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what creates an attribute, or all of its options where some are added."""
+    form: dict[str, Any] = {"type": column.type} if told.kind == "missing" else {}
+    wanted = column.options if told.kind == "missing" else told.options
+    match column.type:
+        case "category":
+            return {"enumeration": list(_enumeration(existing, wanted))}
+        case "multiple-choice":
+            have = existing.get("multiCategoryOptions") or []
+            return form | {"multiCategoryOptions": [*have, *wanted]}
+    return form
+
+
+def _enumeration(existing: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give the options that are there, and new ones with the numbers that follow theirs."""
+    largest = 0
+    for option in existing.get("enumeration") or []:
+        value = option.get("valueStr") or option.get("value")
+        number = int(value) if str(value).isascii() and str(value).isdigit() else None
+        largest = max(largest, number or 0)
+        yield {"value": value if number is None else number, "label": option.get("label")}
+    for number, label in enumerate(wanted, largest + 1):
+        yield {"value": number, "label": label}

@@ -1,36 +1,63 @@
 """A connection to one Brevo account: refusals told as errors, limits and outages waited out."""
 
-from collections.abc import Callable
-from datetime import timedelta
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 import stamina
 
-from tajo_sf_pipeline.brevo.refusals import told
+from tajo_sf_pipeline import __version__
+from tajo_sf_pipeline.brevo.budget import Budget
+from tajo_sf_pipeline.brevo.credentials import credentials_of
+from tajo_sf_pipeline.brevo.refusals import certificate, refusal, silence, uncertain, unreadable
+from tajo_sf_pipeline.errors import VendorOutageError
 from tajo_sf_pipeline.settings import Brevo
+from tajo_sf_pipeline.window import SyncPath
 
-_TOO_EARLY, _TOO_MANY, _SERVER = 425, 429, 500
+_UNAUTHORIZED, _TOO_EARLY, _TOO_MANY, _SERVER = 401, 425, 429, 500
 # The slowest bucket (100 requests an hour) is full again within the hour:
 # developers.brevo.com/docs/api-limits.
-_LIMIT_PATIENCE = timedelta(minutes=70)
+_LIMIT_PATIENCE = 70 * 60.0
+# These never reached Brevo, so that nothing has been carried out.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Client:
-    """Sends requests in the order in which it is asked, and counts them in `calls`.
+    """Sends requests within the account's rate budget, and counts them in `calls`.
 
-    A 429 is waited out, never raised (S13). 425, 5xx and lost connections are tried again for
-    `patience` seconds: every write of this product is an upsert, which may be repeated.
+    Threads may share it. A 429 is waited out, never raised (S13). 425, 5xx and lost connections
+    are tried again for `patience` seconds, but a write that is not `repeatable` only where it
+    certainly was not carried out; else `UncertainError` is raised. `budget` is the folder that the
+    processes of a machine share.
     """
 
-    def __init__(self, brevo: Brevo) -> None:
+    def __init__(
+        self, brevo: Brevo, *, budget: Path | None, path: SyncPath = "incremental"
+    ) -> None:
         self._patience = brevo.patience
         self._base_url = brevo.base_url.rstrip("/")
+        self._credentials = credentials_of(brevo)
+        self._budget = Budget(
+            self._credentials.fingerprint,
+            plan=brevo.plan,
+            share=brevo.share,
+            folder=brevo.budget or budget,
+            path=path,
+        )
         self._http = httpx.Client(
-            headers={"api-key": brevo.api_key.reveal(), "accept": "application/json"},
+            headers={
+                "accept": "application/json",
+                "user-agent": f"tajo_sf_pipeline/{__version__}",
+            },
             timeout=httpx.Timeout(60, connect=10),
         )
+        self._counting = threading.Lock()
         self.calls = 0
 
     def __enter__(self) -> Self:
@@ -43,52 +70,147 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self._http.close()
+        self._budget.close()
 
-    def get(self, path: str, **parameters: str | int) -> Any:
-        """Give the JSON of the answer."""
-        url = self._base_url + path
-        return self._sent(lambda: self._http.get(url, params=parameters)).json()
+    @property
+    def told_limits(self) -> dict[str, int]:
+        """What Brevo's answers called the limit of each bucket, as far as they did."""
+        return self._budget.told_limits
 
-    def post(self, path: str, body: bytes) -> Any:
+    def get(self, path: str, **parameters: str | int) -> dict[str, Any]:
+        """Give the JSON object of the answer."""
+        answer = self._answered("GET", path, parameters=parameters)
+        found = _json(answer)
+        if not isinstance(found, dict):
+            raise unreadable(answer)
+        return found
+
+    def post(self, path: str, body: bytes, *, repeatable: bool = True) -> Any:
         """Send a body that is JSON already; give the answer's JSON, or None where it has none."""
-        headers = {"content-type": "application/json"}
-        url = self._base_url + path
-        answer = self._sent(lambda: self._http.post(url, content=body, headers=headers))
-        return answer.json() if answer.content else None
+        return _json(self._answered("POST", path, body, repeatable=repeatable))
+
+    def number(self, path: str, body: bytes, name: str, *, repeatable: bool = True) -> int:
+        """Post, and give the number that the answer has under `name`: the id of what was made."""
+        answer = self._answered("POST", path, body, repeatable=repeatable)
+        found = _json(answer)
+        if not isinstance(found, dict) or not isinstance(found.get(name), int):
+            raise unreadable(answer)
+        return int(found[name])
+
+    def put(self, path: str, body: bytes, **parameters: str | int) -> None:
+        self._answered("PUT", path, body, parameters)
+
+    def delete(self, path: str, **parameters: str | int) -> None:
+        self._answered("DELETE", path, parameters=parameters)
 
     def download(self, url: str) -> str:
         """Give a report's text; its address is its own key, so ours does not travel with it."""
-        return self._sent(lambda: httpx.get(url, timeout=60, follow_redirects=True)).text
 
-    def _sent(self, request: Callable[[], httpx.Response]) -> httpx.Response:
-        with told(self._base_url):
-            for limited in stamina.retry_context(
-                on=_seconds_to_wait, attempts=None, timeout=_LIMIT_PATIENCE, wait_max=60
-            ):
-                with limited:
-                    for attempt in stamina.retry_context(
-                        on=_is_outage, attempts=None, timeout=self._patience, wait_max=30
-                    ):
-                        with attempt:
-                            self.calls += 1
-                            return request().raise_for_status()
+        def fetched() -> httpx.Response:
+            return httpx.get(url, timeout=60, follow_redirects=True)
+
+        # What follows the question mark lets anybody read the report.
+        with _told(url.partition("?")[0]):
+            for attempt in _attempts(self._patience):
+                with attempt:
+                    return fetched().raise_for_status().content.decode("utf-8-sig")
         raise AssertionError  # the last attempt raises or returns
 
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        parameters: dict[str, str | int] | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> httpx.Response:
+        def request() -> httpx.Request:
+            headers = {"content-type": "application/json"} if body is not None else {}
+            return self._http.build_request(
+                method,
+                self._base_url + path,
+                params=parameters or None,
+                content=body,
+                headers=headers,
+            )
 
-def _seconds_to_wait(error: Exception) -> bool | float:
-    """Read from a 429 when the bucket is full again; its header is relative, not an epoch."""
-    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code != _TOO_MANY:
-        return False
-    headers = error.response.headers
-    told_seconds = headers.get("x-sib-ratelimit-reset") or headers.get("retry-after")
+        on = _is_outage if repeatable else _is_harmless
+        with _told(self._base_url, repeatable=repeatable):
+            for attempt in _attempts(self._patience, on):
+                with attempt:
+                    return self._signed(request).raise_for_status()
+        raise AssertionError  # the last attempt raises or returns
+
+    def _signed(self, request: Callable[[], httpx.Request]) -> httpx.Response:
+        """Send with a token; one that is refused is renewed, once."""
+        answer = self._limited(request)
+        if answer.status_code == _UNAUTHORIZED and self._credentials.renew():
+            answer = self._limited(request)
+        return answer
+
+    def _limited(self, request: Callable[[], httpx.Request]) -> httpx.Response:
+        """Send when the budget has room, and again after a 429."""
+        give_up = time.monotonic() + _LIMIT_PATIENCE
+        while True:
+            ready = request()
+            ready.headers.update(self._credentials.headers())
+            with self._budget.slot(urlsplit(str(ready.url)).path) as slot:
+                with self._counting:
+                    self.calls += 1
+                answer = self._http.send(ready)
+                slot.answered(answer.status_code, answer.headers)
+            if answer.status_code != _TOO_MANY or time.monotonic() > give_up:
+                return answer
+
+
+def _json(answer: httpx.Response) -> Any:
+    """Read a body, or None where there is none (204)."""
+    if not answer.content.strip():
+        return None
     try:
-        return max(float(told_seconds), 0.1)
-    except (TypeError, ValueError):
-        return True
+        return answer.json()
+    except ValueError:
+        raise unreadable(answer) from None
+
+
+def _attempts(
+    patience: float, on: Callable[[Exception], bool] | None = None
+) -> Iterator[stamina.Attempt]:
+    return iter(
+        stamina.retry_context(
+            on=on or _is_outage, attempts=None, timeout=patience, wait_initial=0.2, wait_max=30
+        )
+    )
+
+
+@contextmanager
+def _told(where: str, *, repeatable: bool = True) -> Iterator[None]:
+    """Raise httpx's errors as ours."""
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        if not repeatable and error.response.status_code >= _SERVER:
+            raise uncertain(error.request, f"HTTP {error.response.status_code}") from error
+        raise refusal(error.response, where) from error
+    except httpx.HTTPError as error:
+        if not repeatable and not isinstance(error, _UNSENT):
+            raise uncertain(error.request, str(error) or type(error).__name__) from error
+        raise silence(error, where) from error
 
 
 def _is_outage(error: Exception) -> bool:
+    """Tell what may be better a moment later; a certificate will be the same."""
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         return status >= _SERVER or status == _TOO_EARLY
-    return isinstance(error, httpx.TransportError)
+    if isinstance(error, httpx.TransportError):
+        return not certificate(error)
+    return isinstance(error, VendorOutageError)
+
+
+def _is_harmless(error: Exception) -> bool:
+    """Tell an outage in which certainly nothing was carried out."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == _TOO_EARLY
+    return _is_outage(error) and isinstance(error, (*_UNSENT, VendorOutageError))

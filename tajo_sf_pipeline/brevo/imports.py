@@ -2,18 +2,23 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tajo_sf_pipeline.brevo.bodies import cut, joined
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.errors import RefusedError, TajoError, VendorOutageError
 
+_log = logging.getLogger(__name__)
 # Brevo refuses 10 MB and calls 8 MB safe: developers.brevo.com/reference/importcontacts.
 MAX_BODY = 8_000_000
 _PAGE = 50  # the most that GET /processes gives at once
+_PAGES = 4  # further back than this our imports are not looked for
 _ENDED_BADLY = frozenset({"failed", "cancelled", "error", "aborted"})
 
 
@@ -30,79 +35,95 @@ class Finished:
 
 
 def bodies(
-    rows: Iterable[pa.RecordBatch], list_id: int, *, clear: bool
+    rows: Iterable[pa.RecordBatch],
+    lists: Sequence[int],
+    *,
+    clear: bool,
+    email_blacklist: bool = False,
+    notify_url: str | None = None,
 ) -> Iterator[tuple[pa.Table, bytes]]:
     """Cut rows, whose `_payload` is a contact's JSON, into the fewest bodies that Brevo takes.
 
+    `email_blacklist` blocklists every contact of the body; without it no flag is sent (S09).
     Yields the rows of each body beside it; the same rows give the same bytes (S15).
     """
+    options: dict[str, Any] = {
+        "listIds": list(lists),
+        "updateExistingContacts": True,
+        "emptyContactsAttributes": clear,
+        "disableNotification": True,
+        **({"emailBlacklist": True} if email_blacklist else {}),
+        **({"notifyUrl": notify_url} if notify_url else {}),
+    }
     start = b'{"jsonBody":['
-    end = (
-        b'],"listIds":[%d],"updateExistingContacts":true,'
-        b'"emptyContactsAttributes":%s,"disableNotification":true}'
-    ) % (list_id, b"true" if clear else b"false")
-    for part in _cut(rows, MAX_BODY - len(start) - len(end)):
-        payloads = part["_payload"].combine_chunks()
-        whole = pa.ListArray.from_arrays(pa.array([0, len(payloads)], pa.int32()), payloads)
-        yield part, start + pc.binary_join(whole, ",")[0].as_buffer().to_pybytes() + end
+    end = b"]," + json.dumps(options, separators=(",", ":")).encode()[1:]
+    for part in cut(rows, MAX_BODY - len(start) - len(end)):
+        yield part, joined(part, start, end)
 
 
 def start(client: Client, body: bytes) -> int:
     """Hand a body to Brevo; give the id of the process that will apply it."""
-    return int(client.post("/contacts/import", body)["processId"])
+    process = client.number("/contacts/import", body, "processId")
+    _log.info("Brevo imports %s bytes of contacts", len(body), extra={"process_id": process})
+    return process
 
 
 def finished(client: Client, processes: Iterable[int]) -> dict[int, Finished]:
     """Give those of our processes that have ended; one call sees the newest fifty.
 
-    A status that we do not know is taken as not ended: the caller has a deadline.
+    A status that we do not know is taken as not ended, and so is a process that Brevo does not
+    list: the caller has a deadline.
     """
     wanted = set(processes)
-    page = client.get("/processes", limit=_PAGE, sort="desc").get("processes") or []
-    seen = {process["id"]: process for process in page if process["id"] in wanted}
-    for missing in sorted(wanted - seen.keys()):
-        seen[missing] = client.get(f"/processes/{missing}")
-    return {
-        number: Finished(process["status"], _reports(process))
-        for number, process in seen.items()
-        if process["status"] == "completed" or process["status"] in _ENDED_BADLY
-    }
+    ended = {}
+    for page in range(_PAGES):
+        if not wanted:
+            break
+        listed = _page(client, page)
+        for process in listed:
+            number = process.get("id")
+            if number in wanted:
+                wanted.discard(number)
+                if process.get("status") in {"completed", *_ENDED_BADLY}:
+                    ended[number] = Finished(process["status"], _reports(process))
+        if len(listed) < _PAGE:
+            break
+    return ended
 
 
 def refused(client: Client, process: Finished) -> dict[str, str]:
     """Read a completed import's reports: what they name, lower-cased, and why.
 
-    The columns of a report are not documented, so every cell counts as a name.
+    The columns of a report are not documented, so every cell counts as a name. Raises
+    `VendorOutageError` where a report cannot be read: then no row of the import is known to be
+    accepted.
     """
     named = {}
     for reason, url in process.reports.items():
-        for row in csv.reader(io.StringIO(client.download(url)), delimiter=";"):
+        for row in csv.reader(io.StringIO(_report(client, reason, url)), delimiter=";"):
             named.update({cell.strip().lower(): reason for cell in row if cell.strip()})
     return named
+
+
+def _report(client: Client, reason: str, url: str) -> str:
+    try:
+        return client.download(url)
+    except (RefusedError, TajoError, UnicodeDecodeError) as error:
+        told = error.happened if isinstance(error, TajoError) else str(error)
+        raise VendorOutageError(
+            "TAJO-517",
+            f"an import has completed, and its report of {reason} cannot be read: {told}",
+            "Run the same date again: without the report no row of that import counts as "
+            "confirmed.",
+        ) from error
+
+
+def _page(client: Client, number: int) -> list[dict[str, Any]]:
+    offset = {"offset": number * _PAGE} if number else {}
+    told = client.get("/processes", limit=_PAGE, sort="desc", **offset)
+    return told.get("processes") or []
 
 
 def _reports(process: dict[str, Any]) -> dict[str, str]:
     info = (process.get("info") or {}).get("import") or {}
     return {reason: url for reason, url in sorted(info.items()) if isinstance(url, str) and url}
-
-
-def _cut(rows: Iterable[pa.RecordBatch], room: int) -> Iterator[pa.Table]:
-    """Cut at the last row that still fits; each row but the first costs a comma too."""
-    waiting: list[pa.RecordBatch] = []
-    used = 0
-    for batch in rows:
-        left = batch
-        while left.num_rows:
-            sizes = pc.add(pc.binary_length(left.column("_payload")), 1)
-            ends = pc.add(pc.cumulative_sum(sizes.cast(pa.int64())), used - 1)
-            fitting = int(pc.sum(pc.less_equal(ends, room)).as_py() or 0)
-            if fitting == left.num_rows:
-                waiting.append(left)
-                used = ends[-1].as_py() + 1
-                break
-            # A row larger than a body goes alone: Brevo's refusal will name it.
-            taken = max(fitting, 0 if waiting else 1)
-            yield pa.Table.from_batches([*waiting, left.slice(0, taken)])
-            waiting, used, left = [], 0, left.slice(taken)
-    if waiting:
-        yield pa.Table.from_batches(waiting)

@@ -1,14 +1,22 @@
-"""Lists and folders: found by name, or made once."""
+"""Lists and folders: found by name, or made once; and who is on a list."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from tajo_sf_pipeline.audience import Destination
+from tajo_sf_pipeline.brevo import contacts
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.errors import ConfigurationError, RefusedError
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
+from tajo_sf_pipeline.destination import Destination
+from tajo_sf_pipeline.errors import ConfigurationError, RefusedError, UncertainError
 
+NO_CHANGE = "already in that state, or no such contact"
+"""Why `add` and `remove` name a value for which Brevo changed nothing: it tells no more."""
+
+MOST_AT_ONCE = 150  # developers.brevo.com/reference/addcontacttolist
 _PAGE = 50  # the most that folders and lists give at once
+_BAD_REQUEST, _NOT_FOUND = 400, 404
+_SETS: dict[Kind, str] = {"email": "emails", "ext_id": "extIds"}
 
 
 def list_id(client: Client, destination: Destination) -> int:
@@ -20,14 +28,93 @@ def list_id(client: Client, destination: Destination) -> int:
     if destination.list_id is not None:
         return _existing(client, destination.list_id)
     assert destination.list is not None
-    folder = _named(_all(client, "/contacts/folders", "folders"), destination.folder)
-    if folder is None:
-        folder = _made(client, "/contacts/folders", {"name": destination.folder})
-    found = _named(_all(client, f"/contacts/folders/{folder}/lists", "lists"), destination.list)
-    if found is None:
-        wanted = {"name": destination.list, "folderId": folder}
-        found = _made(client, "/contacts/lists", wanted)
-    return found
+    return ids_of(client, destination.folder, [destination.list])[destination.list]
+
+
+def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int]:
+    """Give the ids of a folder's lists by name; folder and lists are made where they are not."""
+    if not names:
+        return {}
+    inside = _found_or_made(client, "/contacts/folders", "folders", {"name": folder})
+    path = f"/contacts/folders/{inside}/lists"
+    known = _by_name(client, path, "lists")
+    return {
+        name: known.get(name) or _made(client, path, "lists", {"name": name, "folderId": inside})
+        for name in sorted(set(names))
+    }
+
+
+def add(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
+    """Put contacts that exist on a list; give those for which that was not done, and why.
+
+    `NO_CHANGE` is among the reasons: Brevo does not say whether such a contact is on the list
+    already or does not exist.
+    """
+    return _changed(client, list_id, values, kind, "add")
+
+
+def remove(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
+    """Take contacts off a list; as `add`."""
+    return _changed(client, list_id, values, kind, "remove")
+
+
+def _changed(
+    client: Client, list_id: int, values: Sequence[str], kind: Kind, verb: str
+) -> dict[str, str]:
+    if kind == "sms":
+        return _one_by_one(client, list_id, values, verb)
+    path = f"/contacts/lists/{list_id}/contacts/{verb}"
+    failed: dict[str, str] = {}
+    for first in range(0, len(values), MOST_AT_ONCE):
+        failed |= _part(client, path, values[first : first + MOST_AT_ONCE], kind)
+    return failed
+
+
+def _part(client: Client, path: str, values: Sequence[str], kind: Kind) -> dict[str, str]:
+    """Send one call; one that is refused as a whole for a bad value is split (S07)."""
+    # Brevo compares with what it stores, and it stores e-mails in lower case.
+    sent = [value.strip().lower() if kind == "email" else value for value in values]
+    body = json.dumps({_SETS[kind]: sent}, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        answer = client.post(path, body)
+    except RefusedError as error:
+        if error.status != _BAD_REQUEST:
+            raise
+        if "already in list" in error.reason or "does not exist" in error.reason:
+            return dict.fromkeys(values, NO_CHANGE)
+        if len(values) == 1:
+            return {values[0]: error.reason}
+        half = len(values) // 2
+        return _part(client, path, values[:half], kind) | _part(client, path, values[half:], kind)
+    unchanged = set(_failures(answer))
+    return {
+        value: NO_CHANGE for value, named in zip(values, sent, strict=True) if named in unchanged
+    }
+
+
+def _failures(answer: Any) -> list[str]:
+    """Read who failed: under `contacts`, or at the top as in Brevo's own examples."""
+    told = answer if isinstance(answer, dict) else {}
+    inner = told.get("contacts")
+    found = (inner if isinstance(inner, dict) else told).get("failure") or []
+    return [str(value) for value in found]
+
+
+def _one_by_one(client: Client, list_id: int, values: Sequence[str], verb: str) -> dict[str, str]:
+    """Change the lists of contacts that a list's own calls cannot name: those by phone number."""
+    failed = {}
+    for value in values:
+        try:
+            contacts.update(
+                client,
+                Identifier("sms", value),
+                None,
+                lists=[list_id] if verb == "add" else [],
+                unlink=[list_id] if verb == "remove" else [],
+            )
+        except RefusedError as error:
+            failed[value] = NO_CHANGE if error.status == _NOT_FOUND else error.reason
+    return failed
 
 
 def _existing(client: Client, wanted: int) -> int:
@@ -42,6 +129,31 @@ def _existing(client: Client, wanted: int) -> int:
     return wanted
 
 
+def _found_or_made(client: Client, path: str, kind: str, wanted: dict[str, Any]) -> int:
+    found = _by_name(client, path, kind).get(wanted["name"])
+    return found or _made(client, path, kind, wanted)
+
+
+def _made(client: Client, listing: str, kind: str, wanted: dict[str, Any]) -> int:
+    """Make a list or a folder once: where the answer is lost, look before making another."""
+    body = json.dumps(wanted, ensure_ascii=False).encode()
+    try:
+        return client.number(f"/contacts/{kind}", body, "id", repeatable=False)
+    except UncertainError:
+        found = _by_name(client, listing, kind).get(wanted["name"])
+        if found is not None:
+            return found
+        return client.number(f"/contacts/{kind}", body, "id", repeatable=False)
+
+
+def _by_name(client: Client, path: str, kind: str) -> dict[str, int]:
+    """Give every id by its name; of several with one name the oldest."""
+    found: dict[str, int] = {}
+    for item in _all(client, path, kind):
+        found[item["name"]] = min(item["id"], found.get(item["name"], item["id"]))
+    return found
+
+
 def _all(client: Client, path: str, kind: str) -> Iterator[dict[str, Any]]:
     offset = 0
     while True:
@@ -50,11 +162,3 @@ def _all(client: Client, path: str, kind: str) -> Iterator[dict[str, Any]]:
         offset += len(page)
         if len(page) < _PAGE:
             return
-
-
-def _named(found: Iterator[dict[str, Any]], name: str) -> int | None:
-    return min((item["id"] for item in found if item["name"] == name), default=None)
-
-
-def _made(client: Client, path: str, what: dict[str, Any]) -> int:
-    return int(client.post(path, json.dumps(what).encode())["id"])

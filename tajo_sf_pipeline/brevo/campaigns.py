@@ -1,0 +1,76 @@
+"""Campaign drafts: made once by their name, and sent only by a call of its own."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.destination import Campaign
+from tajo_sf_pipeline.errors import UncertainError
+
+_PAGE = 100  # the most that GET /emailCampaigns gives at once
+
+
+def draft(client: Client, campaign: Campaign, lists: Sequence[int]) -> int:
+    """Give the id of the campaign of that name; where there is none, make it as a draft.
+
+    One that a person has changed or sent since is left as it is (S15).
+    """
+    found = _named(client, campaign.name)
+    if found is not None:
+        return found
+    body = json.dumps(_form(campaign, lists), ensure_ascii=False).encode()
+    try:
+        return client.number("/emailCampaigns", body, "id", repeatable=False)
+    except UncertainError:
+        found = _named(client, campaign.name)
+        if found is None:
+            raise
+        return found
+
+
+def send(client: Client, campaign_id: int) -> None:
+    """Send a draft now.
+
+    Raises `UncertainError` where the answer was lost; a second call for a campaign that is on its
+    way is refused by Brevo.
+    """
+    client.post(f"/emailCampaigns/{campaign_id}/sendNow", b"", repeatable=False)
+
+
+def status(client: Client, campaign_id: int) -> str:
+    """Give what Brevo calls its state: draft, queued, sent and others."""
+    return str(client.get(f"/emailCampaigns/{campaign_id}")["status"])
+
+
+def _form(campaign: Campaign, lists: Sequence[int]) -> dict[str, Any]:
+    content = (
+        {"templateId": campaign.template_id}
+        if campaign.template_id is not None
+        else {"htmlContent": campaign.html}
+    )
+    return {
+        "name": campaign.name,
+        "subject": campaign.subject,
+        "sender": campaign.sender.model_dump(exclude_none=True),
+        "recipients": {"listIds": list(lists)},
+        **content,
+    }
+
+
+def _named(client: Client, name: str) -> int | None:
+    """Look through all campaigns, sent ones too: a sent draft is not made a second time."""
+    return min((item["id"] for item in _all(client) if item.get("name") == name), default=None)
+
+
+def _all(client: Client) -> Iterator[dict[str, Any]]:
+    offset = 0
+    while True:
+        page = client.get(
+            "/emailCampaigns", limit=_PAGE, offset=offset, sort="desc", excludeHtmlContent="true"
+        )
+        campaigns = page.get("campaigns") or []
+        yield from campaigns
+        offset += len(campaigns)
+        if len(campaigns) < _PAGE:
+            return

@@ -1,0 +1,169 @@
+"""Read-back: what Brevo holds of rows that it has just accepted, beside what was sent."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from tajo_sf_pipeline.brevo import attributes, contacts
+from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
+
+# From here on the account's pages of a thousand cost fewer calls than a call for each row.
+MANY = 200
+_PAGE = 1000  # the most that GET /contacts gives at once
+_NOTHING: tuple[Any, ...] = (None, "", [])
+_FLAGS = {"_email_blacklisted": "emailBlacklisted", "_sms_blacklisted": "smsBlacklisted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value of one contact that Brevo holds otherwise than it was sent.
+
+    `attribute` is None where the contact is not there. `why` is ``missing``, ``ignored`` (Brevo
+    holds nothing), ``day and month exchanged`` or ``different``.
+    """
+
+    key: str
+    attribute: str | None
+    sent: Any
+    found: Any
+    why: str
+
+
+def differences(
+    client: Client, rows: pa.Table, kind: Kind, *, since: datetime | None = None
+) -> Iterator[Difference]:
+    """Compare mapped rows, in order, with what Brevo holds; values are told by attribute.
+
+    `since` is a moment before the first of their writes: many rows are then read from the pages of
+    what has changed since. Calls draw on the contacts bucket.
+    """
+    account = attributes.of_account(client)
+    held = _many(client, rows, kind, since) if since and rows.num_rows > MANY else None
+    for row in rows.to_pylist():
+        key = row["_key"]
+        contact = held.get(_normal(kind, key)) if held is not None else None
+        if contact is None:
+            contact = contacts.get(client, Identifier(kind, key))
+        if contact is None:
+            yield Difference(key, None, None, None, "missing")
+        else:
+            yield from _of(row, contact, account)
+
+
+def _of(
+    row: Mapping[str, Any], contact: Mapping[str, Any], account: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Difference]:
+    sent = json.loads(row["_payload"]).get("attributes") or {}
+    found = {name.upper(): value for name, value in (contact.get("attributes") or {}).items()}
+    for name, value in sent.items():
+        attribute = account.get(name.upper(), {})
+        holds = found.get(name.upper())
+        if why := why_different(value, holds, attribute, phone=name.upper() in _PHONES):
+            yield Difference(row["_key"], name, value, holds, why)
+    for column, flag in _FLAGS.items():
+        wanted = row.get(column)
+        if wanted is not None and bool(contact.get(flag)) != wanted:
+            yield Difference(row["_key"], flag, wanted, contact.get(flag), "different")
+
+
+_PHONES = frozenset({"SMS", "WHATSAPP", "LANDLINE_NUMBER"})
+
+
+def why_different(
+    sent: Any, found: Any, attribute: Mapping[str, Any], *, phone: bool = False
+) -> str | None:
+    """Tell how two values differ, or None: Brevo writes some otherwise than it was sent them."""
+    empty = found in _NOTHING
+    if sent in _NOTHING:
+        return None if empty else "different"
+    if empty:
+        return "ignored"
+    if _same(sent, found, attribute, phone=phone):
+        return None
+    if attribute.get("type") == "date" and _exchanged(str(sent)) == str(found)[:10]:
+        return "day and month exchanged"
+    return "different"
+
+
+def _same(sent: Any, found: Any, attribute: Mapping[str, Any], *, phone: bool) -> bool:
+    if phone:
+        return _digits(sent) == _digits(found)
+    match sent:
+        case bool():
+            return sent == found or str(sent).lower() == str(found).lower()
+        case int() | float():
+            return _number(found) == float(sent) or _label(sent, attribute) == _label(
+                found, attribute
+            )
+        case list():
+            held = found if isinstance(found, list) else str(found).split(",")
+            return {str(item) for item in sent} == {str(item).strip() for item in held}
+    if attribute.get("type") == "date":
+        return str(sent)[:10] == str(found)[:10]
+    return _label(sent, attribute) == _label(found, attribute)
+
+
+def _label(value: Any, attribute: Mapping[str, Any]) -> str:
+    """Give a category's value by its label: Brevo may show either."""
+    return attributes.options_of(attribute).get(str(value), str(value))
+
+
+def _exchanged(day: str) -> str:
+    return f"{day[:4]}-{day[8:10]}-{day[5:7]}"
+
+
+def _digits(value: Any) -> str:
+    return "".join(filter(str.isdigit, str(value))).removeprefix("00")
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _many(client: Client, rows: pa.Table, kind: Kind, since: datetime) -> dict[str, dict[str, Any]]:
+    """Give those of the rows' contacts that have changed since, from pages of a thousand."""
+    wanted = {_normal(kind, key) for key in rows["_key"].to_pylist()}
+    moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    held: dict[str, dict[str, Any]] = {}
+    offset = 0
+    while wanted - held.keys():
+        page = client.get(
+            "/contacts", limit=_PAGE, offset=offset, sort="asc", modifiedSince=moment
+        ).get("contacts")
+        for contact in page or []:
+            key = _normal(kind, _key(contact, kind))
+            if key in wanted:
+                held[key] = contact
+        offset += len(page or [])
+        if len(page or []) < _PAGE:
+            break
+    return held
+
+
+def _key(contact: Mapping[str, Any], kind: Kind) -> str:
+    held = contact.get("attributes") or {}
+    match kind:
+        case "email":
+            return str(contact.get("email") or "")
+        case "ext_id":
+            return str(contact.get("ext_id") or held.get("EXT_ID") or "")
+        case "sms":
+            return str(held.get("SMS") or "")
+
+
+def _normal(kind: Kind, key: str) -> str:
+    match kind:
+        case "email":
+            return key.strip().lower()
+        case "sms":
+            return _digits(key)
+        case "ext_id":
+            return key
