@@ -7,24 +7,31 @@ import duckdb
 import pyarrow as pa
 
 DUPLICATE = "repeats the contact of another row"
+# What does not fit is written beside the file for a while.
+_LITTLE: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "128MB",
+    "threads": 1,
+    "preserve_insertion_order": False,
+}
 
 
 def losers(mapped: Path) -> pa.Table:
-    """Give `_row` and `_key` of every mapped row that another with its key outdoes.
+    """Give `_row` and `_key` of every mapped row that another with its key outdoes, `kept_row`.
 
     The greatest version wins; between equals the payload decides, not the order in which the
     warehouse happened to return them, so that the same rows always have the same winner (S15).
     """
-    with duckdb.connect() as database:
+    with duckdb.connect(config=_LITTLE | {"temp_directory": f"{mapped}.spilled"}) as database:
         return database.sql(
             """
             WITH several AS (
-                SELECT _key FROM read_parquet($mapped) GROUP BY _key HAVING count(*) > 1
+                SELECT hash(_key) AS hashed FROM read_parquet($mapped)
+                GROUP BY hashed HAVING count(*) > 1
             )
-            SELECT _row, _key FROM read_parquet($mapped) SEMI JOIN several USING (_key)
-            QUALIFY row_number() OVER (
-                PARTITION BY _key ORDER BY _version DESC, _payload DESC, _row
-            ) > 1
+            SELECT _row, _key, first_value(_row) OVER same AS kept_row
+            FROM read_parquet($mapped) SEMI JOIN several ON hash(_key) = hashed
+            WINDOW same AS (PARTITION BY _key ORDER BY _version DESC, _payload DESC, _row)
+            QUALIFY row_number() OVER same > 1
             ORDER BY _row
             """,
             params={"mapped": str(mapped)},

@@ -1,114 +1,227 @@
 """Batches of source rows to mapped rows and rejects."""
 
-import difflib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.field_mapping import KEY_FIELD
-from tajo_sf_pipeline.mapping import emails
-from tajo_sf_pipeline.mapping.payload import contacts_json, fingerprints
-from tajo_sf_pipeline.mapping.types import ARROW_TYPES, BrevoType, brevo_type, converted
+from tajo_sf_pipeline.field_mapping import CONTACT, FLAGS, PHONES
+from tajo_sf_pipeline.mapping import forms
+from tajo_sf_pipeline.mapping.choice import Ways
+from tajo_sf_pipeline.mapping.fields import prepare
+from tajo_sf_pipeline.mapping.normalisers.booleans import flag
+from tajo_sf_pipeline.mapping.normalisers.emails import misspelt
+from tajo_sf_pipeline.mapping.normalisers.moments import written
+from tajo_sf_pipeline.mapping.normalisers.texts import text
+from tajo_sf_pipeline.mapping.payload import fingerprints
+from tajo_sf_pipeline.mapping.rejects import REJECTED, REQUIRED, Reasons
+from tajo_sf_pipeline.mapping.sources import Given, Sources
+from tajo_sf_pipeline.mapping.types import BrevoType, loss
 from tajo_sf_pipeline.window import NEVER
 
+__all__ = ["REJECTED", "Column", "MappedBatch", "Mapper"]
 MOMENT = pa.timestamp("us", tz="UTC")
-REJECTED = pa.schema(
-    {"row": pa.int64(), "key": pa.string(), "column": pa.string(), "reason": pa.string()}
-)
 # Raise it when the same row would be sent in another form: every fingerprint changes with it.
 _FORM = 1
+_WITHOUT_KEY = {
+    "email": "has no e-mail address",
+    "ext_id": "has no ext_id",
+    "SMS": "has no phone number",
+    "event_id": "has no event id",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A source column, by position and name, and the attribute that it becomes."""
+    """A source by its name, the attribute that it becomes, and the type of its values."""
 
-    index: int
     name: str
     attribute: str
     type: BrevoType
 
 
+class MappedBatch(NamedTuple):
+    """The mapped rows of a batch, its rejects, and rows by what looks wrong and was not touched."""
+
+    mapped: pa.RecordBatch
+    rejected: pa.RecordBatch
+    suspicions: dict[str, int]
+
+
 class Mapper:
     """Maps batches of one extract.
 
-    Mapped rows are `_row` (its number in the extract), `_key` (the e-mail), one typed column for
-    each attribute, `_version`, `_payload` (the contact as JSON) and `_fingerprint`; no
-    attribute's name starts with a line. Raises `MappingError` if the extract's columns do not fit
-    the audience.
+    Mapped rows are `_row` (its number in the extract), `_key` (what tells it from others), one
+    typed column for each attribute, `_version`, `_payload` (what is sent, as JSON) and
+    `_fingerprint`; where the audience has them also `_list` and the blocklist flags. No
+    attribute's name starts with a line. `losses` say which columns arrive as less than they are.
+    Raises `MappingError` if the extract's columns do not fit the audience.
     """
 
     def __init__(
         self, audience: Audience, source: pa.Schema, *, timezone: str, window_end: datetime
     ) -> None:
         self._audience = audience
-        self._timezone = timezone
         self._window_end = pa.scalar(window_end.astimezone(UTC), MOMENT)
-        places = _places(audience, source)
-        self._key = places[audience.key_column]
-        self.key_name = source.field(self._key).name
-        self._cursor = places[audience.cursor] if audience.cursor else None
-        self.columns = tuple(
-            Column(
-                places[name], source.field(places[name]).name, target, _type(source, places[name])
-            )
-            for name, target in audience.fields.items()
-            if name in places and target != KEY_FIELD
+        self._sources = Sources(audience, source, timezone)
+        ways = Ways(
+            timezone, audience.phone_region, contacts=audience.destination.kind == "contacts"
         )
-        self.unmapped = _unmapped(source, {self._key, self._cursor, *places.values()})
-        self.schema = pa.schema(
-            {
-                "_row": pa.int64(),
-                "_key": pa.string(),
-                **{column.attribute: ARROW_TYPES[column.type] for column in self.columns},
-                "_version": MOMENT,
-                "_payload": pa.string(),
-                "_fingerprint": pa.uint64(),
-            }
+        self.fields = tuple(
+            prepare(name, self._sources.name(name), field, self._sources.type(name), ways)
+            for name, field in self._sources.fields.items()
         )
+        self._key = next(field for field in self.fields if field.field.to == audience.key_target)
+        self.key_name = self._key.name
+        self.columns = tuple(self._columns())
+        self.losses = tuple(self._losses())
+        self.unmapped = tuple(n for n in source.names if n.lower() not in self._sources.columns)
+        self.schema = pa.schema(self._schema())
         self._version = _mapping_version(audience)
 
-    def map(self, batch: pa.RecordBatch, first_row: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    def map(self, batch: pa.RecordBatch, first_row: int) -> MappedBatch:
         """Give the mapped rows and the rejects of a batch whose rows count from `first_row`."""
-        rows = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
-        given = batch.column(self._key).cast(pa.string())
-        keys = emails.normalised(given)
-        reasons = _Reasons(rows, given)
-        reasons.add(self.key_name, _email_problems(keys))
-        values = {}
-        for column in self.columns:
-            made = converted(batch.column(column.index), column.type, self._timezone)
-            if made.problems is not None:
-                reasons.add(column.name, made.problems)
-            values[column.attribute] = made.values
+        given = self._sources.read(batch)
+        rows = pa.array(np.arange(first_row, first_row + batch.num_rows))
+        reasons = Reasons(rows, given[self._key.source].values.cast(pa.string()))
+        made = self._made(given, batch, reasons)
+        beside = self._required(batch, made, reasons)
+        columns = {"_row": rows, **made, **beside, "_version": self._versions(batch)}
         good = reasons.none()
-        values = {name: pc.filter(value, good) for name, value in values.items()}
-        keys = pc.filter(keys, good)
-        payloads = contacts_json(keys, values, self._audience.nulls)
-        mapped = pa.record_batch(
-            [
-                pc.filter(rows, good),
-                keys,
-                *values.values(),
-                pc.filter(self._versions(batch), good),
-                payloads,
-                fingerprints(payloads, self._version),
-            ],
-            schema=self.schema,
-        )
-        return mapped, reasons.rejected()
+        if good is not None:
+            columns = {name: column.filter(good) for name, column in columns.items()}
+        return MappedBatch(self._mapped(columns), reasons.rejected(), self._suspicions(columns))
+
+    def _made(
+        self, given: Mapping[str, Given], batch: pa.RecordBatch, reasons: Reasons
+    ) -> dict[str, pa.Array]:
+        """Make every field's column, by its target; the key's problems count first."""
+        made = {}
+        for field in (self._key, *(field for field in self.fields if field is not self._key)):
+            beside = next((batch.column(self._sources.index(n)) for n in field.field.columns), None)
+            found = field.make(given[field.source], beside)
+            if found.problems is not None:
+                values = given[field.source].values
+                reasons.add(field.name, field.type.name, found.problems, values)
+            if field is self._key:
+                missing = _missing(found.values, _WITHOUT_KEY[field.to])
+                reasons.add(field.name, REQUIRED, missing, found.values)
+            made[field.to] = found.values
+        return made
+
+    def _required(
+        self, batch: pa.RecordBatch, made: Mapping[str, pa.Array], reasons: Reasons
+    ) -> dict[str, pa.Array]:
+        """Read what the destination wants beside the fields; a row without it is rejected."""
+        to, beside = self._audience.destination, {}
+        for name, column, reason in (
+            ("_list", to.list_from, "has no list"),
+            ("_event", to.event_from, "has no event name"),
+            ("_linked", to.association.column if to.association else None, None),
+        ):
+            if column is not None:
+                place = self._sources.index(column)
+                beside[name] = text(batch.column(place)).values
+                if reason:
+                    missing = _missing(beside[name], reason)
+                    reasons.add(batch.schema.names[place], REQUIRED, missing, beside[name])
+        if to.event_from is not None:
+            name = batch.schema.names[self._sources.index(to.event_from)]
+            wrong = forms.wrong_names(beside["_event"])
+            reasons.add(name, "event name", wrong, beside["_event"])
+        if to.kind == "events":
+            nobody = forms.of_nobody(made)
+            reasons.add(self.key_name, REQUIRED, nobody, made[self._key.to])
+        if "event_date" in made:
+            dates = made["event_date"]
+            field = next(field for field in self.fields if field.to == "event_date")
+            reasons.add(field.name, REQUIRED, _missing(dates, "has no date"), dates)
+        return beside
+
+    def _mapped(self, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+        keys = columns[self._key.to]
+        payloads = self._payloads(keys, columns)
+        beside = {name: columns[name] for name in ("_list",) if name in columns}
+        for field in self.fields:
+            if field.to in FLAGS:
+                beside[FLAGS[field.to]] = flag(
+                    columns[field.to],
+                    consent=field.to.startswith("consent."),
+                    resubscribe=self._audience.resubscribe,
+                )
+        made = {
+            **columns,
+            **beside,
+            "_key": keys,
+            "_payload": payloads,
+            "_fingerprint": fingerprints(payloads, self._version, beside),
+        }
+        return pa.record_batch([made[name] for name in self.schema.names], schema=self.schema)
+
+    def _payloads(self, keys: pa.Array, columns: Mapping[str, pa.Array]) -> pa.Array:
+        to = self._audience.destination
+        fields = [
+            forms.Made(
+                field.to,
+                columns[field.to],
+                field.field.nulls or self._audience.nulls,
+                raw=to.kind == "events" and field.type.name == "json" and not field.field.mask,
+            )
+            for field in self.fields
+        ]
+        if to.kind == "objects":
+            return forms.objects(keys, fields, to, columns.get("_linked"))
+        if to.kind == "contacts":
+            return forms.contacts(keys, fields, self._audience.key_target)
+        names = columns["_event"] if to.event_from is not None else to.event
+        return forms.events(keys, fields, names, written(columns["_version"]))
+
+    def _suspicions(self, columns: Mapping[str, pa.Array]) -> dict[str, int]:
+        return {
+            f"{field.name}: {domain} looks like {meant}": rows
+            for field in self.fields
+            if field.type.name == "email" and not field.field.mask
+            for domain, meant, rows in misspelt(columns[field.to])
+        }
+
+    def _columns(self) -> Iterator[Column]:
+        """Give the attributes of contacts that are written; identifiers are always there."""
+        kind = self._audience.destination.kind
+        for field in self.fields:
+            name = field.to.removeprefix(CONTACT)
+            if kind == "objects" or (kind == "events" and name == field.to):
+                continue
+            if name not in {"email", "ext_id", *PHONES, *FLAGS}:
+                yield Column(field.name, name, "text" if field.field.mask else field.type.brevo)
+
+    def _losses(self) -> Iterator[str]:
+        for field in self.fields:
+            told = loss(self._sources.type(field.source), field.type.name)
+            if told:
+                yield f"{field.name} to {field.to}: {told}"
+
+    def _schema(self) -> dict[str, pa.DataType]:
+        fields = {
+            field.to: field.made
+            for field in self.fields
+            if field is not self._key and field.to not in FLAGS
+        }
+        flags = {FLAGS[field.to]: pa.bool_() for field in self.fields if field.to in FLAGS}
+        lists = {"_list": pa.string()} if self._audience.destination.list_from else {}
+        ends = {"_version": MOMENT, "_payload": pa.string(), "_fingerprint": pa.uint64()}
+        return {"_row": pa.int64(), "_key": pa.string()} | fields | lists | flags | ends
 
     def _versions(self, batch: pa.RecordBatch) -> pa.Array:
-        if self._cursor is None:
+        if self._audience.cursor is None:
             return pa.repeat(self._window_end, batch.num_rows)
-        cursor = batch.column(self._cursor)
+        cursor = batch.column(self._sources.index(self._audience.cursor))
         if not (pa.types.is_timestamp(cursor.type) or pa.types.is_date(cursor.type)):
             raise MappingError(
                 "TAJO-603",
@@ -122,91 +235,20 @@ class Mapper:
         return pc.fill_null(cursor.cast(MOMENT), pa.scalar(NEVER, MOMENT))
 
 
-class _Reasons:
-    """Why rows are rejected: the first reason of each row counts."""
-
-    def __init__(self, rows: pa.Array, keys: pa.Array) -> None:
-        self._rows = rows
-        self._keys = keys
-        self._columns = pa.nulls(len(rows), pa.string())
-        self._texts = pa.nulls(len(rows), pa.string())
-
-    def add(self, column: str, problems: pa.Array) -> None:
-        problems = problems.cast(pa.string())
-        names = pc.if_else(pc.is_valid(problems), column, pa.scalar(None, pa.string()))
-        self._columns = pc.coalesce(self._columns, names)
-        self._texts = pc.coalesce(self._texts, problems)
-
-    def none(self) -> pa.Array:
-        return pc.is_null(self._texts)
-
-    def rejected(self) -> pa.RecordBatch:
-        every = pa.record_batch(
-            [self._rows, self._keys, self._columns, self._texts], schema=REJECTED
-        )
-        return every.filter(pc.is_valid(self._texts))
-
-
-def _email_problems(keys: pa.Array) -> pa.Array:
-    empty = pc.fill_null(pc.equal(keys, ""), True)
-    wrong = pc.if_else(emails.valid(keys), pa.scalar(None, pa.string()), "is not an e-mail address")
-    return pc.if_else(empty, "has no e-mail address", wrong)
-
-
-def _places(audience: Audience, source: pa.Schema) -> dict[str, int]:
-    """Find the audience's columns in the extract, by name without regard to case."""
-    found = {name.lower(): index for index, name in enumerate(source.names)}
-    wanted = [*audience.fields, *([audience.cursor] if audience.cursor else [])]
-    missing = [name for name in wanted if name not in found]
-    if audience.optional:
-        needed = {audience.key_column, audience.cursor}
-        missing = [name for name in missing if name in needed]
-    if missing:
-        raise MappingError(
-            "TAJO-601",
-            f"{audience.statement.origin} does not return {_with_hints(missing, found)}, which "
-            f"the field mapping of {audience.name} names",
-            f"Select it, or take it out of the mapping. The query returns: {', '.join(found)}.",
-        )
-    times = Counter(name.lower() for name in source.names)
-    twice = [name for name in source.names if times[name.lower()] > 1 and name.lower() in wanted]
-    if twice:
-        raise MappingError(
-            "TAJO-604",
-            f"{audience.statement.origin} returns {', '.join(twice)}: the field mapping of "
-            f"{audience.name} cannot tell which of them it means",
-            "Rename all but one of them with AS.",
-        )
-    return {name: found[name] for name in wanted if name in found}
-
-
-def _with_hints(missing: list[str], found: Mapping[str, int]) -> str:
-    told = []
-    for name in missing:
-        near = difflib.get_close_matches(name, found, n=1)
-        told.append(f"`{name}`" + (f" (did you mean `{near[0]}`?)" if near else ""))
-    return ", ".join(told)
-
-
-def _type(source: pa.Schema, index: int) -> BrevoType:
-    field = source.field(index)
-    found = brevo_type(field.type)
-    if found is None:
-        raise MappingError(
-            "TAJO-602",
-            f"the column {field.name} is {field.type}; Brevo's attributes are text, numbers, "
-            "booleans and dates",
-            "Cast it in the SQL, or take it out of the field mapping.",
-        )
-    return found
-
-
-def _unmapped(source: pa.Schema, used: set[int | None]) -> tuple[str, ...]:
-    return tuple(name for index, name in enumerate(source.names) if index not in used)
+def _missing(values: pa.Array, reason: str) -> pa.Array:
+    return pc.if_else(pc.is_null(values), reason, pa.scalar(None, pa.string()))
 
 
 def _mapping_version(audience: Audience) -> bytes:
-    """Digest what changes the request of a row beside its attributes."""
+    """Digest what changes the request of a row beside its payload."""
     destination = audience.destination
-    told = (_FORM, audience.nulls, destination.list, destination.folder, destination.list_id)
+    told: tuple[object, ...] = (
+        _FORM,
+        audience.nulls,
+        destination.list,
+        destination.folder,
+        destination.list_id,
+    )
+    if destination.object:
+        told = (*told, destination.object)
     return sha256(repr(told).encode()).digest()

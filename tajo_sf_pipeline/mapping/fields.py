@@ -1,0 +1,103 @@
+"""Each field of an audience made ready: what it reads, how, and the column that it becomes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tajo_sf_pipeline.errors import MappingError
+from tajo_sf_pipeline.field_mapping import Field, Mask
+from tajo_sf_pipeline.mapping.choice import Ways, normaliser
+from tajo_sf_pipeline.mapping.normalised import Normalised, Normaliser, first_problem
+from tajo_sf_pipeline.mapping.normalisers.moments import EPOCHS
+from tajo_sf_pipeline.mapping.normalisers.numbers import number
+from tajo_sf_pipeline.mapping.normalisers.texts import hashed, redacted
+from tajo_sf_pipeline.mapping.sources import Given
+from tajo_sf_pipeline.mapping.types import TYPES, FieldType, default_type, family
+
+_MASKS: Mapping[Mask, Callable[[pa.Array], pa.Array]] = {"sha256": hashed, "redact": redacted}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A field that can make its column, batch by batch; `name` is its source's, for people."""
+
+    source: str
+    name: str
+    field: Field
+    type: FieldType
+    normalise: Normaliser
+    default: pa.Scalar | None
+
+    @property
+    def to(self) -> str:
+        return self.field.to
+
+    @property
+    def made(self) -> pa.DataType:
+        return pa.string() if self.field.mask else self.type.made
+
+    def make(self, given: Given, beside: pa.Array | None) -> Normalised:
+        """Give the values as Brevo takes them, and the problems that reject their rows."""
+        found = self.normalise(given.values, beside)
+        problems = first_problem(given.problems, found.problems)
+        values = found.values
+        if problems is not None and self.field.on_invalid == "keep":
+            kept = given.values.cast(self.made)
+            values = pc.if_else(pc.is_valid(problems), kept, values)
+        if self.default is not None:
+            values = pc.fill_null(values, self.default)
+        if self.field.mask:
+            values = _MASKS[self.field.mask](values)
+        return Normalised(values, problems if self.field.on_invalid == "reject" else None)
+
+
+def prepare(source: str, name: str, field: Field, column: pa.DataType, ways: Ways) -> Prepared:
+    """Choose a field's type and normaliser; raise `MappingError` where the column has none."""
+    kind = field.kind or default_type(column, to_the_day=ways.to_the_day(field.to))
+    if kind is None:
+        raise MappingError(
+            "TAJO-602",
+            f"the column {name} is {column}; Brevo's attributes are text, numbers, booleans and "
+            "dates",
+            "Cast it in the SQL, or take it out of the field mapping.",
+        )
+    made = TYPES[kind]
+    if not _takes(made, field, column):
+        raise MappingError(
+            "TAJO-606",
+            f"the column {name} is {column}, which does not become the {kind} of {field.to}",
+            f"Cast it in the SQL ({', '.join(made.takes)}), or say another `type`; numbers become "
+            "dates with `format: epoch s` or `epoch ms`.",
+        )
+    try:
+        normalise = normaliser(kind, field, ways)
+        return Prepared(source, name, field, made, normalise, _default(field, made, normalise))
+    except ValueError as error:
+        raise MappingError(
+            "TAJO-607",
+            f"the field mapping of {name} to {field.to} cannot be used: {error}",
+            "Correct the option; docs/mapping.md lists what each type takes.",
+        ) from None
+
+
+def _takes(made: FieldType, field: Field, column: pa.DataType) -> bool:
+    if made.name in {"date", "timestamp"} and family(column) == "number":
+        return field.format in EPOCHS
+    return family(column) in made.takes
+
+
+def _default(field: Field, made: FieldType, normalise: Normaliser) -> pa.Scalar | None:
+    """Make the default as values are made; of an amount it is in the major unit."""
+    if field.mask and made.name == "list":
+        raise ValueError("a list cannot be masked")
+    if field.default is None:
+        return None
+    given = pa.array([field.default])
+    if made.name != "text" and family(given.type) not in made.takes:
+        raise ValueError(f"the default {field.default!r} is not of type {made.name}")
+    found = number(given) if made.name == "money" else normalise(given)
+    if found.problems is not None:
+        raise ValueError(f"the default {field.default!r} {found.problems[0]}")
+    return found.values[0]

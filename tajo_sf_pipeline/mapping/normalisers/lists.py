@@ -1,0 +1,83 @@
+"""Several values in one: multiple-choice, and JSON."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+
+from tajo_sf_pipeline.mapping.normalised import EachDistinct, Normalised, Reading
+from tajo_sf_pipeline.mapping.types import LIST
+
+# developers.brevo.com/reference/createattribute: an option has at most so many characters.
+_OPTION_LENGTH = 200
+
+
+def lists(separator: str | None) -> Callable[[pa.Array], Normalised]:
+    """Read options from a JSON array, or from text between separators; each counts once."""
+
+    def read(text: str) -> Reading:
+        if separator is not None:
+            return _options(text.split(separator))
+        if not text.strip():
+            return None, None
+        found = _json(text)
+        if not isinstance(found, list) or any(isinstance(item, dict | list) for item in found):
+            return None, "is not a JSON array of values"
+        return _options([_written(item) for item in found if item is not None])
+
+    each = EachDistinct(read, LIST)
+
+    def normalise(column: pa.Array) -> Normalised:
+        if pa.types.is_list(column.type):
+            rows = column.cast(LIST).to_pylist()
+            readings = [(None, None) if row is None else _options(row) for row in rows]
+            problems = pa.array([problem for _, problem in readings], pa.string())
+            return Normalised(
+                pa.array([value for value, _ in readings], LIST),
+                problems if problems.null_count < len(problems) else None,
+            )
+        return each(column)
+
+    return normalise
+
+
+def documents() -> Callable[[pa.Array], Normalised]:
+    """Read JSON, and write it without white space; ``null`` is a null."""
+    return EachDistinct(_document)
+
+
+def _document(text: str) -> Reading:
+    if not text.strip():
+        return None, None
+    found = _json(text)
+    if found is _BAD:
+        return None, "is not JSON"
+    if found is None:
+        return None, None
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")), None
+
+
+def _options(given: Sequence[str | None]) -> Reading:
+    trimmed = [item.strip() for item in given if item is not None]
+    found = list(dict.fromkeys(item for item in trimmed if item))
+    if any(len(item) > _OPTION_LENGTH for item in found):
+        return None, f"has an option of more than {_OPTION_LENGTH} characters"
+    return found or None, None
+
+
+def _written(item: object) -> str:
+    return item if isinstance(item, str) else json.dumps(item)
+
+
+_BAD = object()
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return _BAD
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,42 @@
+"""Text, and the hashing and redaction of it."""
+
+from hashlib import sha256
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tajo_sf_pipeline.mapping.normalised import EachDistinct, Normalised, refused
+from tajo_sf_pipeline.mapping.text_bytes import may_have_controls
+from tajo_sf_pipeline.masking import masked
+
+_NOTHING = pa.scalar(None, pa.string())
+# C0 and C1 without tab, line feed and carriage return, which people write.
+_CONTROLS = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{80}-\x{9F}]"
+
+
+def text(column: pa.Array, *, max_length: int | None = None, truncate: bool = False) -> Normalised:
+    """Take out control characters, trim; empty text is a null. Lengths count code points."""
+    values = column.cast(pa.string())
+    if may_have_controls(values):
+        values = pc.replace_substring_regex(values, _CONTROLS, "")
+    values = pc.utf8_trim_whitespace(values)
+    empty = pc.equal(values, "")
+    if pc.any(empty).as_py():
+        values = pc.if_else(empty, _NOTHING, values)
+    if max_length is None:
+        return Normalised(values)
+    if truncate:
+        return Normalised(pc.utf8_rtrim_whitespace(pc.utf8_slice_codeunits(values, 0, max_length)))
+    fits = pc.less_equal(pc.utf8_length(values), max_length)
+    return refused(values, fits, f"is longer than {max_length} characters")
+
+
+def hashed(column: pa.Array) -> pa.Array:
+    """Give each value's SHA-256, in hexadecimal, of the normalised text."""
+    read = EachDistinct(lambda value: (sha256(value.encode()).hexdigest(), None))
+    return read(column).values
+
+
+def redacted(column: pa.Array) -> pa.Array:
+    """Show each value as logs may: its first letter, and an address's domain."""
+    return EachDistinct(lambda value: (masked(value), None))(column).values
