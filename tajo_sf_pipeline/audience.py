@@ -2,49 +2,44 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+import pydantic
+from pydantic import model_validator
 
-from tajo_sf_pipeline.document import Document, Model, NotYet, read, validated
+from tajo_sf_pipeline.destination import Destination, Guards
+from tajo_sf_pipeline.document import Document, Model, read, validated
+from tajo_sf_pipeline.duration import Duration
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.field_mapping import KEY_FIELD, FieldMapping
+from tajo_sf_pipeline.field_mapping import (
+    CONTACT,
+    KEY_FIELD,
+    Field,
+    FieldMapping,
+    Key,
+    fitted,
+    key_target,
+)
+from tajo_sf_pipeline.freshness import Freshness
+from tajo_sf_pipeline.quality.rules import Checks, CheckSetting
 from tajo_sf_pipeline.settings import SHIPPED_AUDIENCES, Cron, Settings
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.statement import Statement, Table
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+Mode = Literal["upsert", "insert", "update", "mirror", "append"]
+OnLeave = Literal["remove_from_list", "clear_attributes", "blocklist", "delete"]
+Verify = Literal["sample", "all", "off"]
+OnUncertain = Literal["resend", "hold"]
 
 
-def _duration(given: Any) -> timedelta:
-    found = re.fullmatch(r"(\d+)([smhd])", str(given).strip())
-    if not found:
-        raise ValueError("must be a duration such as 90s, 30m, 26h or 2d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+class Consent(Model):
+    """Whether a consent that says yes may take a contact from the blocklist (S09)."""
 
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-
-
-class Destination(Model):
-    """Where the contacts go: a list by name (made once) or by id."""
-
-    list: str | None = Field(default=None, min_length=1)
-    folder: str = Field(default="Tajo", min_length=1)
-    list_id: int | None = Field(default=None, ge=1)
-    list_from: Annotated[str | None, NotYet("one list for each value of a column")] = None
-    event: Annotated[str | None, NotYet("sending events")] = None
-    object: Annotated[str | None, NotYet("sending custom objects")] = None
-
-    @model_validator(mode="after")
-    def _one_list(self) -> Self:
-        if self.list is not None and self.list_id is not None:
-            raise ValueError("give `list` or `list_id`, not both")
-        return self
+    resubscribe: bool = False
 
 
 class AudienceFile(Model):
@@ -54,35 +49,64 @@ class AudienceFile(Model):
 
     description: str = ""
     enabled: bool = True
-    mode: Annotated[
-        Literal["upsert", "insert", "update", "mirror", "append"], NotYet("this mode", "upsert")
-    ] = "upsert"
-    key: Annotated[Literal["email", "ext_id", "sms"], NotYet("this key", "email")] = "email"
+    mode: Mode = "upsert"
+    key: Key = "email"
     cursor: str | None = None
     lookback: Duration = timedelta(hours=1)
     field_mapping: FieldMapping | None = None
     destination: Destination = Destination()
     nulls: Literal["skip", "clear"] = "skip"
+    consent: Consent = Consent()
+    phone_region: str | None = pydantic.Field(default=None, pattern="^[A-Z]{2}$")
     shared: bool = False
-    on_leave: Annotated[str | None, NotYet("`on_leave`")] = None
-    guards: Annotated[dict[str, Any] | None, NotYet("`guards`")] = None
+    on_leave: OnLeave = "remove_from_list"
+    allow_empty: bool = False
+    guards: Guards = Guards()
+    verify: Verify = "sample"
+    create_attributes: bool = False
+    on_uncertain: OnUncertain = "resend"
     schedule: Cron | None = None
-    freshness: Annotated[dict[str, Any] | None, NotYet("`freshness`")] = None
+    freshness: Freshness = Freshness()
+    catch_up: Duration = timedelta(days=3)
     owners: list[str] = []
+    checks: Checks = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _events_are_appended(cls, given: Any) -> Any:
+        """Take `append` for granted where the destination is an event."""
+        to = given.get("destination") if isinstance(given, dict) else None
+        events = isinstance(to, dict) and (to.get("event") or to.get("event_from"))
+        return {"mode": "append", **given} if events else given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        events = self.destination.kind == "events"
+        if (self.mode == "append") != events:
+            raise ValueError("events are sent with `mode: append`, and `append` sends events")
+        leaving = self.model_fields_set & {"on_leave", "allow_empty"}
+        if leaving and self.mode != "mirror":
+            raise ValueError(f"`{min(leaving)}` is about rows that leave a `mode: mirror`")
+        objects = self.destination.kind == "objects"
+        if objects and self.mode == "mirror" and self.on_leave != "delete":
+            raise ValueError("objects that leave a mirror are deleted: say `on_leave: delete`")
+        if "on_uncertain" in self.model_fields_set and not events:
+            raise ValueError("`on_uncertain` is about events; contacts may be sent twice")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
     """One query, one mapping, one destination.
 
-    `fields` maps source columns, lower-cased, to Brevo's names; `email` is the key. Columns that
-    are `optional` may be missing in the result: the connector-wide mapping names them.
+    `fields` says for each source column, lower-cased, what becomes of it. Columns that are
+    `optional` may be missing in the result: the connector-wide mapping names them.
     """
 
     name: str
     description: str
     statement: Statement
-    fields: Mapping[str, str]
+    fields: Mapping[str, Field]
     optional: bool
     cursor: str | None
     lookback: timedelta
@@ -92,20 +116,59 @@ class Audience:
     schedule: str
     owners: tuple[str, ...]
     shipped: bool = False
+    mode: Mode = "upsert"
+    on_leave: OnLeave = "remove_from_list"
+    allow_empty: bool = False
+    guards: Guards = field(default_factory=Guards)
+    verify: Verify = "sample"
+    create_attributes: bool = False
+    on_uncertain: OnUncertain = "resend"
+    checks: Mapping[str, CheckSetting] = field(default_factory=dict)
+    freshness: Freshness = field(default_factory=Freshness)
+    catch_up: timedelta = timedelta(days=3)
+    key: Key = "email"
+    resubscribe: bool = False
+    phone_region: str | None = None
+
+    def sources(self, database: str, schema: str) -> tuple[Table, ...]:
+        """List the tables that it reads: those that it declares, else those of its SQL."""
+        return self.freshness.declared(database, schema) or self.statement.sources(database, schema)
+
+    @property
+    def key_target(self) -> str:
+        """What tells one row from another: `email`, `ext_id`, `SMS` or `event_id`."""
+        return key_target(self.destination.kind, self.key)
 
     @property
     def key_column(self) -> str:
-        """The source column that holds the e-mail."""
-        return next(source for source, target in self.fields.items() if target == KEY_FIELD)
+        """The source that holds the key."""
+        return next(source for source, field in self.fields.items() if field.to == self.key_target)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, lower-cased, that it reads beside its fields'."""
+        to = self.destination
+        beside = (to.list_from, to.event_from, to.association.column if to.association else None)
+        return tuple(name for name in (self.cursor, *beside) if name)
+
+    @property
+    def clears(self) -> bool:
+        """Whether a null of any field erases what Brevo has."""
+        return any((field.nulls or self.nulls) == "clear" for field in self.fields.values())
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The Brevo attributes that this audience writes, as far as its SQL says."""
+        """The attributes and flags of contacts that it writes, as far as its SQL says."""
+        if self.destination.kind == "events":
+            targets = [field.to for field in self.fields.values()]
+            return tuple(to.removeprefix(CONTACT) for to in targets if to.startswith(CONTACT))
+        if self.destination.kind == "objects":
+            return ()
         columns = self.statement.columns() if self.optional else None
         return tuple(
-            target
-            for source, target in self.fields.items()
-            if target != KEY_FIELD and (columns is None or source in columns)
+            field.to
+            for source, field in self.fields.items()
+            if field.to != self.key_target and (columns is None or field.reads(source) <= columns)
         )
 
 
@@ -224,23 +287,25 @@ def _audience(name: str, file: AudienceFile, statement: Statement, settings: Set
         )
     # Errors now, not in the night.
     statement.check_is_one_query()
-    statement.binds()
+    _check_is_whole(name, file, statement.binds(), statement)
     own = file.field_mapping
-    fields = own if own is not None else settings.snowflake.field_mapping
-    if KEY_FIELD not in fields.values():
+    mapping = own if own is not None else settings.snowflake.field_mapping
+    if not mapping:
         raise ConfigurationError(
             "TAJO-116",
             f"{statement.origin}: {name} has no field mapping",
             "Add a field_mapping to the audience, or to connectors.snowflake for all queries.",
         )
     destination = file.destination
-    if destination.list is None and destination.list_id is None:
+    if destination.kind == "contacts" and not (
+        destination.list or destination.list_id or destination.list_from
+    ):
         destination = destination.model_copy(update={"list": name})
     return Audience(
         name=name,
         description=file.description or f"The query in {Path(statement.origin).name}",
         statement=statement,
-        fields=fields,
+        fields=_fitted(name, file, mapping, statement),
         optional=own is None,
         cursor=file.cursor.lower() if file.cursor else None,
         lookback=file.lookback,
@@ -249,7 +314,47 @@ def _audience(name: str, file: AudienceFile, statement: Statement, settings: Set
         shared=file.shared,
         schedule=file.schedule or settings.snowflake.sync.schedule,
         owners=tuple(file.owners),
+        mode=file.mode,
+        on_leave=file.on_leave,
+        allow_empty=file.allow_empty,
+        guards=file.guards,
+        verify=file.verify,
+        create_attributes=file.create_attributes,
+        on_uncertain=file.on_uncertain,
+        key=file.key,
+        resubscribe=file.consent.resubscribe,
+        phone_region=file.phone_region,
+        freshness=file.freshness,
+        catch_up=file.catch_up,
+        checks=file.checks,
     )
+
+
+def _check_is_whole(
+    name: str, file: AudienceFile, binds: Collection[str], statement: Statement
+) -> None:
+    """Refuse a mirror of a query that returns only what is new: the others would leave the list."""
+    if file.mode == "mirror" and (part := sorted({"last_sync", "window_start"} & set(binds))):
+        raise ConfigurationError(
+            "TAJO-129",
+            f"{statement.origin} binds {', '.join(f':{bind}' for bind in part)}, and {name} is a "
+            "mirror: whoever is not in the extract would leave the list",
+            "Select the whole audience, or take another mode.",
+        )
+
+
+def _fitted(
+    name: str, file: AudienceFile, mapping: Mapping[str, Field], statement: Statement
+) -> Mapping[str, Field]:
+    kind = file.destination.kind
+    try:
+        return fitted(mapping, kind, file.key, dated=file.cursor is not None)
+    except ValueError as error:
+        raise ConfigurationError(
+            "TAJO-134",
+            f"{statement.origin}: the field mapping of {name} does not fit {kind}: {error}",
+            "Correct the audience's `field_mapping`, `key` or `destination`.",
+        ) from None
 
 
 def _with_one_owner_each(audiences: Iterable[Audience]) -> tuple[list[Audience], list[str]]:
@@ -273,20 +378,24 @@ def _with_one_owner_each(audiences: Iterable[Audience]) -> tuple[list[Audience],
                 raise _two_owners(f"the Brevo attribute {name}", audience, other)
         settled.append(audience)
         for other in others:
-            if _same_list(audience, other) and not (audience.shared and other.shared):
-                raise _two_owners("the same list", audience, other)
+            what = _same_target(audience.destination, other.destination)
+            if what and not (audience.shared and other.shared):
+                raise _two_owners(what, audience, other)
     return settled, notes
 
 
 def _without(audience: Audience, attribute: str) -> Audience:
-    return replace(audience, fields={s: t for s, t in audience.fields.items() if t != attribute})
+    return replace(audience, fields={s: f for s, f in audience.fields.items() if f.to != attribute})
 
 
-def _same_list(one: Audience, other: Audience) -> bool:
-    mine, its = one.destination, other.destination
-    if mine.list_id is not None:
-        return mine.list_id == its.list_id
-    return (mine.folder, mine.list) == (its.folder, its.list)
+def _same_target(mine: Destination, its: Destination) -> str | None:
+    """Say what two destinations have in common."""
+    for name, what in (("event", "the event"), ("object", "the objects")):
+        if getattr(mine, name) is not None and getattr(mine, name) == getattr(its, name):
+            return f"{what} {getattr(mine, name)}"
+    by_id = mine.list_id is not None and mine.list_id == its.list_id
+    by_name = mine.list is not None and (mine.folder, mine.list) == (its.folder, its.list)
+    return "the same list" if by_id or by_name else None
 
 
 def _two_owners(what: str, one: Audience, other: Audience) -> ConfigurationError:

@@ -1,133 +1,221 @@
-"""A plan into Brevo; what Brevo accepts goes into the ledger as soon as it is known (S02)."""
+"""What every way to Brevo needs, and the one place where what became of rows is written down."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline import parquet
-from tajo_sf_pipeline.brevo import contacts, imports
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.brevo import lists
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.errors import RefusedError
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
+from tajo_sf_pipeline.sync import steps
+from tajo_sf_pipeline.sync.dead_letters import VALIDATION, DeadLetters
+from tajo_sf_pipeline.sync.journal import Journal, Window
 from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.plan import LIST_KEYS, Part
 
-# Up to here single calls are done within ten seconds at the smallest plan's ten a second; above,
-# one import and its polls cost less of the account's budget.
-FEW = 100
-# Of `GET /processes` one call shows fifty; ours have room in it beside other people's.
-IMPORTS_IN_FLIGHT = 20
-# The bucket of `/processes` has 100 calls an hour: one every 36 s can go on for ever.
-FIRST_POLL, LAST_POLL = 0.5, 36.0
-
-DEAD_LETTERS = pa.schema({"key": pa.string(), "reason": pa.string(), "payload": pa.string()})
+_FROM_EXTRACT = pa.array(["create", "update"])
 
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a plan's rows: `pending` ones had no answer before the deadline."""
+    """What became of a plan's rows: `pending` ones have no answer yet.
+
+    `removed` and `retried` are rows that the extract does not have; `left_over` counts those of
+    them that failed or have no answer.
+    """
 
     confirmed: int = 0
     failed: int = 0
     pending: int = 0
-    letters: list[pa.Table] = field(default_factory=list)
+    removed: int = 0
+    retried: int = 0
+    left_over: int = 0
+    in_doubt: list[str] = field(default_factory=list)
+    came_back: list[str] = field(default_factory=list)
+
+    @property
+    def settled(self) -> int:
+        return self.confirmed + self.failed + self.removed + self.retried
+
+    def count(self, rows: pa.Table, *, accepted: bool) -> None:
+        ours = pc.is_in(rows["action"], value_set=_FROM_EXTRACT)
+        extracted = int(pc.sum(ours).as_py() or 0)
+        removed = int(pc.sum(pc.equal(rows["action"], "remove")).as_py() or 0)
+        if accepted:
+            self.confirmed += extracted
+            self.removed += removed
+            back = rows.filter(pc.equal(rows["action"], "retry"))
+            self.retried += back.num_rows
+            self.came_back += back["_key"].to_pylist()
+        else:
+            self.failed += extracted
+            self.left_over += rows.num_rows - extracted
+
+    def wait_for(self, rows: pa.Table) -> None:
+        """Count rows whose answer is not known when the run ends."""
+        extracted = int(pc.sum(pc.is_in(rows["action"], value_set=_FROM_EXTRACT)).as_py() or 0)
+        self.pending += extracted
+        self.left_over += rows.num_rows - extracted
+        self.in_doubt += rows["_key"].to_pylist()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of rows of a plan: a null reason accepts one. They joined the list `list_id`."""
+
+    rows: pa.Table
+    reasons: pa.Array
+    list_id: int | None = None
+
+    def accepted(self) -> pa.Table:
+        return _with_lists(self.rows.filter(pc.is_null(self.reasons)), self.list_id)
+
+    def refused(self) -> pa.Table:
+        """Give the refused rows, each with its reason as `why`."""
+        why = pa.chunked_array([self.reasons], pa.string())
+        return self.rows.append_column("why", why).filter(pc.is_valid(self.reasons))
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One run's way to Brevo. `progress` is told how many rows are settled."""
+    """One run's way to Brevo. `progress` is told how many rows are settled.
+
+    `list_ids` gives the list of each value of `list_from`; that of None is the destination's own.
+    """
 
     client: Client
     ledger: Ledger
+    journal: Journal
+    letters: DeadLetters
+    audience: Audience
+    key: Kind
     run_id: str
-    list_id: int
-    clear: bool
-    import_deadline: float
-    progress: Callable[[int], None]
+    sync_date: date
+    plan: Path
+    list_ids: Mapping[str | None, int]
+    query_id: str | None = None
+    import_deadline: float = 3600  # seconds
+    notify_url: str | None = None
+    recovering: bool = False  # rows of an interrupted run: the ledger may have them already
+    keep: Callable[[pa.Table], None] = lambda _accepted: None
+    progress: Callable[[int], None] = lambda _settled: None
+    receipt: Receipt = field(default_factory=Receipt)
 
-    def deliver(self, plan: Path, planned: int) -> Receipt:
-        """Send every row of the plan; a row that Brevo refuses fails alone where Brevo names it.
+    def begin(self, part: Part, first: int, rows: int, body: bytes) -> int:
+        """Write a window down before its call goes out; give its number."""
+        return self.journal.begin(
+            Window(
+                number=0,
+                run_id=self.run_id,
+                plan=str(self.plan),
+                way=part.way,
+                category=part.category,
+                list_id=self.list_of(part),
+                first=first,
+                rows=rows,
+                digest=blake2b(body, digest_size=16).hexdigest(),
+                at=time.time(),
+            )
+        )
 
-        Raises what the client raises; rows that were accepted before are in the ledger then.
-        """
-        receipt = Receipt()
-        if planned <= FEW:
-            self._one_by_one(plan, receipt)
-        else:
-            self._by_import(plan, receipt)
-        return receipt
+    def list_of(self, part: Part) -> int | None:
+        return None if part.category == "leave" else self.list_ids.get(part.list)
 
-    def _one_by_one(self, plan: Path, receipt: Receipt) -> None:
-        for batch in parquet.batches(plan):
-            rows = pa.Table.from_batches([batch])
-            reasons: list[str | None] = []
-            try:
-                for payload in rows["_payload"].cast(pa.binary()).to_pylist():
-                    reasons.append(self._refusal(payload))
-                    self.progress(len(reasons))
-            finally:
-                self._settle(rows.slice(0, len(reasons)), pa.array(reasons, pa.string()), receipt)
+    def identifier(self, key: str) -> Identifier:
+        return Identifier(self.key, key)
 
-    def _refusal(self, payload: bytes) -> str | None:
-        try:
-            contacts.upsert(self.client, payload, self.list_id)
-        except RefusedError as error:
-            return error.reason
-        return None
-
-    def _by_import(self, plan: Path, receipt: Receipt) -> None:
-        in_flight: dict[int, pa.Table] = {}
-        for rows, body in imports.bodies(parquet.batches(plan), self.list_id, clear=self.clear):
-            process = imports.start(self.client, body)
-            in_flight[process] = rows
-            if len(in_flight) >= IMPORTS_IN_FLIGHT:
-                self._await_imports(in_flight, receipt, until=IMPORTS_IN_FLIGHT // 2)
-        self._await_imports(in_flight, receipt, until=0)
-
-    def _await_imports(
-        self, in_flight: dict[int, pa.Table], receipt: Receipt, *, until: int
-    ) -> None:
-        """Poll until at most `until` imports are in flight, or the deadline has passed."""
-        deadline = time.monotonic() + self.import_deadline
-        for pause in _pauses():
-            for number, process in imports.finished(self.client, in_flight).items():
-                self._settle_import(in_flight.pop(number), number, process, receipt)
-            if len(in_flight) <= until:
-                return
-            if time.monotonic() + pause > deadline:
-                receipt.pending += sum(rows.num_rows for rows in in_flight.values())
-                in_flight.clear()
-                return
-            time.sleep(pause)
-
-    def _settle_import(
-        self, rows: pa.Table, number: int, process: imports.Finished, receipt: Receipt
-    ) -> None:
-        if process.completed:
-            named = imports.refused(self.client, process)
-            reasons = pa.array([named.get(key) for key in rows["_key"].to_pylist()], pa.string())
-        else:
-            ended = f"import {number} ended as {process.status}"
-            reasons = pa.repeat(pa.scalar(ended), rows.num_rows)
-        self._settle(rows, reasons, receipt)
-        self.progress(receipt.confirmed + receipt.failed)
-
-    def _settle(self, rows: pa.Table, reasons: pa.Array, receipt: Receipt) -> None:
-        accepted = rows.filter(pc.is_null(reasons))
+    def settle(self, *answers: Answer, held: bool = False) -> None:
+        """Remember what Brevo accepted (no reason) and what it refused, and count both."""
+        steps.reached("answer.known")
+        accepted = pa.concat_tables([answer.accepted() for answer in answers])
         if accepted.num_rows:
-            self.ledger.confirm(accepted, self.run_id)
-        receipt.confirmed += accepted.num_rows
-        receipt.failed += rows.num_rows - accepted.num_rows
-        letters = pa.table([rows["_key"], reasons, rows["_payload"]], schema=DEAD_LETTERS)
-        refused = letters.filter(pc.is_valid(reasons))
+            new = not self.recovering and accepted["reason"].unique().to_pylist() == ["new"]
+            self.ledger.confirm(accepted, self.run_id, new=new)
+            self.keep(accepted)
+        steps.reached("ledger.confirmed")
+        refused = pa.concat_tables([answer.refused() for answer in answers])
         if refused.num_rows:
-            receipt.letters.append(refused)
+            self.ledger.fail(refused, self.run_id, held=held)
+            self._write_letters(refused)
+        self.receipt.count(accepted, accepted=True)
+        self.receipt.count(refused, accepted=False)
+        self.progress(self.receipt.settled)
+
+    def leave_lists(self, rows: pa.Table, reasons: pa.Array) -> pa.Array:
+        """Take accepted rows off the lists that they leave; add the reasons of those that stay."""
+        leaving: dict[int, list[str]] = {}
+        for row in _leavers(rows.filter(pc.is_null(reasons))):
+            # A ledger of schema 1 did not note the list: it was the audience's own.
+            known = self.own_list if row["leaves"] is None else row["leaves"]
+            leaves = {*known, *self.own_list} if row["action"] == "remove" else known
+            for number in leaves:
+                leaving.setdefault(number, []).append(row["_key"])
+        stayed: dict[str, str] = {}
+        for number, keys in sorted(leaving.items()):
+            for first in range(0, len(keys), LIST_KEYS):
+                told = lists.remove(self.client, number, keys[first : first + LIST_KEYS], self.key)
+                # Not on the list, or no contact any more: it is as it should be.
+                stayed |= {key: why for key, why in told.items() if why != lists.NO_CHANGE}
+        return with_reasons(rows, reasons, stayed) if stayed else reasons
+
+    @property
+    def own_list(self) -> list[int]:
+        return [self.list_ids[None]] if None in self.list_ids else []
+
+    def _write_letters(self, refused: pa.Table) -> None:
+        names = {
+            "_key": "key",
+            "why": "reason",
+            "_payload": "payload",
+            "_row": "row",
+            "_fingerprint": "fingerprint",
+        }
+        letters = refused.select(list(names)).rename_columns(list(names.values()))
+        self.letters.add(
+            letters,
+            audience=self.audience.name,
+            sync_date=self.sync_date,
+            run_id=self.run_id,
+            kind=VALIDATION,
+            query_id=self.query_id,
+        )
 
 
-def _pauses() -> Iterator[float]:
-    pause = FIRST_POLL
-    while True:
-        yield pause
-        pause = min(pause * 1.6, LAST_POLL)
+def no_reasons(rows: pa.Table) -> pa.Array:
+    return pa.nulls(rows.num_rows, pa.string())
+
+
+def with_reasons(rows: pa.Table, reasons: pa.Array, by_key: Mapping[str, str]) -> pa.Array:
+    """Add the reasons of some keys; one that is there already stays."""
+    found = pa.array([by_key.get(key) for key in rows["_key"].to_pylist()], pa.string())
+    return pc.coalesce(reasons, found)
+
+
+def _with_lists(rows: pa.Table, list_id: int | None) -> pa.Table:
+    """Say on which lists the rows are now because of the audience."""
+    joined = [] if list_id is None else [list_id]
+    if rows["lists"].null_count == rows.num_rows:
+        # Without a Python object for each row: the many are the new ones.
+        numbers = pa.repeat(pa.scalar(list_id or 0, pa.int64()), len(joined) * rows.num_rows)
+        ends = pa.array(range(0, len(joined) * rows.num_rows + 1, len(joined) or 1), pa.int32())
+        ends = ends if joined else pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows + 1)
+        held = pa.ListArray.from_arrays(ends, numbers)
+    else:
+        kept_and_joined = [sorted({*(kept or []), *joined}) for kept in rows["lists"].to_pylist()]
+        held = pa.array(kept_and_joined, pa.list_(pa.int64()))
+    return rows.set_column(rows.schema.get_field_index("lists"), "lists", held)
+
+
+def _leavers(rows: pa.Table) -> list[dict[str, Any]]:
+    """Give the rows that leave a list, or may: null where the ledger does not know which."""
+    some = pc.greater(pc.fill_null(pc.list_value_length(rows["leaves"]), 1), 0)
+    found: list[dict[str, Any]] = rows.select(["_key", "leaves", "action"]).filter(some).to_pylist()
+    return found

@@ -1,112 +1,207 @@
-"""What Brevo has accepted from an audience, row by row: one DuckDB file (S02).
-
-DuckDB lets one process write or several read. So the file is open only for the moment of a
-transaction, and who finds it locked waits.
-"""
+"""What Brevo has accepted from an audience, row by row: one DuckDB file (S02)."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import duckdb
 import pyarrow as pa
-import stamina
 
-from tajo_sf_pipeline.errors import ConfigurationError, InternalError
+from tajo_sf_pipeline.errors import InternalError
+from tajo_sf_pipeline.sync import diff
+from tajo_sf_pipeline.sync.diff import Wanted
+from tajo_sf_pipeline.sync.ledger_file import LedgerFile, value
 from tajo_sf_pipeline.sync.summary import Planned, Summary
 
-_SCHEMA_VERSION = 1
-_LOCK_PATIENCE = timedelta(seconds=60)
-_SCHEMA = f"""
-CREATE TABLE schema_version AS SELECT {_SCHEMA_VERSION} AS version;
-CREATE TABLE contacts (
-    key VARCHAR NOT NULL,           -- the e-mail
-    fingerprint UBIGINT NOT NULL,   -- of the contact as Brevo accepted it
-    version TIMESTAMPTZ NOT NULL,   -- of the source row it came from
-    run_id VARCHAR NOT NULL,
-    confirmed_at TIMESTAMPTZ NOT NULL
-);
-CREATE TABLE runs (
-    run_id VARCHAR NOT NULL,
-    finished_at TIMESTAMPTZ NOT NULL,
-    summary JSON NOT NULL
-);
-CREATE TABLE watermark (  -- one row: how far the audience has come
-    last_sync TIMESTAMPTZ,  -- what the next incremental query starts from, before its lookback
-    newest TIMESTAMPTZ      -- of an audience without a cursor: the end of its latest sync date
-);
-INSERT INTO watermark VALUES (NULL, NULL);
-"""
-# Without a cursor all rows of a run are as new as its sync date, also those that had not changed
-# and were not written again: `newest` speaks for them (S04).
-_JUDGED = """
-SELECT
-    m.*,
-    CASE
-        WHEN c.key IS NULL THEN 'create'
-        WHEN c.fingerprint = m._fingerprint THEN 'unchanged'
-        WHEN greatest(c.version, (SELECT newest FROM ledger.watermark)) > m._version THEN 'stale'
-        ELSE 'update'
-    END AS action
-FROM read_parquet($mapped) AS m
-LEFT JOIN ledger.contacts AS c ON c.key = m._key
-"""
+# The rows of a failed window: those of a plan, and why.
+_SETTLED = (
+    "_key",
+    "_fingerprint",
+    "_version",
+    "_payload",
+    "_list",
+    "_email_blacklisted",
+    "_sms_blacklisted",
+    "_row",
+    "_sync_date",
+    "action",
+    "lists",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a row: its last two payloads as Brevo accepted them, and where from."""
+
+    key: str
+    present: bool
+    version: datetime
+    lists: tuple[int, ...]
+    payload: str | None
+    payload_before: str | None
+    source_row: int | None
+    sync_date: date | None
+    action: str
+    run_id: str
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A campaign in Brevo, by its id."""
+
+    id: int
+    sent: bool
+
+
+class Book(Protocol):
+    """What a sync needs of a ledger."""
+
+    def diff(self, wanted: Wanted, plan: Path) -> tuple[Planned, dict[str, list[str]]]: ...
+    def confirm(self, rows: pa.Table, run_id: str) -> None: ...
+    def history(self, key: str) -> Known | None: ...
+    def forget(self, keys: Sequence[str]) -> int: ...
 
 
 class Ledger:
     """One audience's ledger; the file is made when it is first written."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = LedgerFile(path)
 
-    def plan(self, mapped: Path, plan: Path) -> Planned:
-        """Judge every mapped row, and write those to be sent into `plan`, in the order of keys.
+    def diff(self, wanted: Wanted, plan: Path) -> tuple[Planned, dict[str, list[str]]]:
+        """Judge every mapped row, and write those to be sent into `plan` (see `diff.write`).
 
-        A plan's rows are `_key`, `_payload`, `_version`, `_fingerprint` and `action`.
+        Gives the counts, and some keys of every action that sends nothing.
         """
-        with self._reading() as database:
-            with self._told():  # the first to read the whole file, and so to find it truncated
-                counted = database.execute(
-                    f"SELECT action, count(*) FROM ({_JUDGED}) GROUP BY action",
-                    {"mapped": str(mapped)},
-                ).fetchall()
-            planned = Planned(**dict(counted))
+        with self._file.reading() as database, self._file.told():
+            # The first to read the whole file, and so to find it truncated.
+            planned = diff.judge(database, wanted)
             if planned.writes:
-                _write_plan(database, mapped, plan)
-        return planned
+                diff.write(database, wanted, plan)
+            return planned, diff.samples(database)
 
-    def confirm(self, rows: pa.Table, run_id: str) -> None:
-        """Remember rows of a plan that Brevo has accepted, in one transaction."""
-        now = datetime.now(UTC)
-        with self._writing() as database:
-            database.register("confirmed", rows.select(["_key", "_fingerprint", "_version"]))
-            database.execute("DELETE FROM contacts WHERE key IN (SELECT _key FROM confirmed)")
-            database.execute(
-                "INSERT INTO contacts SELECT _key, _fingerprint, _version, ?, ? FROM confirmed",
-                [run_id, now],
+    def unknown(self, mapped: Path) -> pa.Array:
+        """Give the keys of mapped rows that the ledger does not know."""
+        with self._file.reading() as database, self._file.told():
+            return (
+                database.sql(
+                    "SELECT _key FROM read_parquet($mapped) "
+                    "ANTI JOIN ledger.rows ON key = _key ORDER BY _key",
+                    params={"mapped": str(mapped)},
+                )
+                .to_arrow_table()["_key"]
+                .combine_chunks()
             )
 
+    def confirm(self, rows: pa.Table, run_id: str, *, new: bool = False) -> None:
+        """Remember rows of a plan that Brevo has accepted, in one transaction.
+
+        `new` says that none of them is known yet. A row that left the mirror (`remove`) is kept as
+        not present, so that it can come back.
+        """
+        with self._file.writing() as database:
+            database.register("settled", _complete(rows))
+            values = [run_id, datetime.now(UTC)]
+            if not new:
+                database.execute("DELETE FROM rows WHERE key IN (SELECT _key FROM settled)")
+            database.execute(_INSERT_ROWS, values)
+            database.execute(_INSERT_PAYLOADS, values[1:])
+            if value(database, "SELECT count(*) FROM failed"):
+                database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
+
+    def fail(self, rows: pa.Table, run_id: str, *, held: bool = False) -> None:
+        """Remember rows that were refused, and `why`: later runs try them again, unless `held`."""
+        rows = _complete(rows).append_column("why", rows["why"])
+        with self._file.writing() as database:
+            database.register("settled", rows)
+            database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
+            # A row that could not leave is found again by the next diff.
+            database.execute(_INSERT_FAILED, [held, run_id, datetime.now(UTC)])
+
     def advance(self, mapped: Path) -> None:
-        """Raise the versions of contacts whose rows are newer and say the same (S04).
+        """Raise the versions of rows whose source is newer and says the same (S04).
 
         Else a backfill of a date between the two versions would turn such a contact back.
         """
-        with self._writing() as database:
+        with self._file.writing() as database:
             database.execute(
-                "UPDATE contacts SET version = m._version FROM read_parquet($mapped) AS m "
+                "UPDATE rows SET version = m._version FROM read_parquet($mapped) AS m "
                 "WHERE key = m._key AND fingerprint = m._fingerprint AND version < m._version",
                 {"mapped": str(mapped)},
             )
+
+    def history(self, key: str) -> Known | None:
+        """Give what is known of one row, or None."""
+        with self._file.reading() as database:
+            found = database.execute(_HISTORY, [key]).fetchall()
+        if not found:
+            return None
+        told = dict(zip((item.name for item in fields(Known)), found[0], strict=True))
+        moments = {name: _moment(told[name]) for name in ("version", "confirmed_at")}
+        return Known(**told | moments | {"lists": tuple(told["lists"] or ())})
+
+    def forget(self, keys: Sequence[str]) -> int:
+        """Forget rows, as if they had never been sent; give how many were known."""
+        with self._file.writing() as database:
+            wanted = [list(keys)]
+            known = value(
+                database, "SELECT count(*) FROM rows WHERE key IN (SELECT unnest(?))", *wanted
+            )
+            for table in ("rows", "payloads", "failed"):
+                database.execute(f"DELETE FROM {table} WHERE key IN (SELECT unnest(?))", wanted)
+        return int(known)
+
+    def release(self, keys: Sequence[str]) -> int:
+        """Let the next run send held rows again; give how many were held."""
+        with self._file.writing() as database:
+            wanted = [list(keys)]
+            held = "FROM failed WHERE held AND key IN (SELECT unnest(?))"
+            count = value(database, f"SELECT count(*) {held}", *wanted)
+            database.execute(f"DELETE {held}", wanted)
+        return int(count)
+
+    def failed(self) -> pa.Table:
+        """Give the rows that were refused and not accepted since: key, reason, held, sync date."""
+        with self._file.reading() as database:
+            return database.sql(
+                "SELECT key, reason, held, sync_date, run_id FROM ledger.failed ORDER BY key"
+            ).to_arrow_table()
+
+    def let_go(self, mapped: Path) -> None:
+        """Forget the failures of rows that are not in the whole source any more."""
+        with self._file.reading() as database:
+            if not value(database, "SELECT count(*) FROM ledger.failed"):
+                return
+        with self._file.writing() as database:
+            database.execute(
+                "DELETE FROM failed WHERE key NOT IN (SELECT _key FROM read_parquet($mapped))",
+                {"mapped": str(mapped)},
+            )
+
+    def campaign(self, name: str) -> "Made | None":
+        """Give the campaign of a name, if it was made."""
+        with self._file.reading() as database:
+            found = database.execute(
+                "SELECT id, sent FROM ledger.campaigns WHERE name = ?", [name]
+            ).fetchall()
+        return Made(*found[0]) if found else None
+
+    def made_campaign(self, name: str, number: int, *, sent: bool) -> None:
+        with self._file.writing() as database:
+            database.execute("DELETE FROM campaigns WHERE name = ?", [name])
+            database.execute("INSERT INTO campaigns VALUES (?, ?, ?)", [name, number, sent])
 
     def finish(
         self, summary: Summary, *, last_sync: datetime | None, newest: datetime | None
     ) -> None:
         """Remember a run; a moment that is given moves the watermark, and never back."""
-        with self._writing() as database:
+        with self._file.writing() as database:
+            rows = value(database, "SELECT count(*) FROM rows")
+            if value(database, "SELECT count(*) FROM payloads") > 2 * _KEPT_PAYLOADS * rows:
+                database.execute(_FORGET_OLD_PAYLOADS)
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, ?)",
                 [summary.run_id, datetime.now(UTC), json.dumps(summary.as_json())],
@@ -119,131 +214,136 @@ class Ledger:
 
     def last_sync(self) -> datetime | None:
         """Give how far the incremental path has come; None if it has never succeeded."""
-        with self._reading() as database:
-            reached = _value(database, "SELECT epoch_us(last_sync) FROM ledger.watermark")
+        with self._file.reading() as database:
+            reached = value(database, "SELECT epoch_us(last_sync) FROM ledger.watermark")
         return _moment(reached) if reached is not None else None
+
+    def present(self) -> int:
+        """Count the rows that Brevo holds because of this audience."""
+        with self._file.reading() as database:
+            return int(value(database, "SELECT count(*) FROM ledger.rows WHERE present"))
+
+    def is_news(self, mapped: Path) -> bool:
+        """Tell whether any mapped row says something that Brevo has not accepted as it is."""
+        with self._file.reading() as database:
+            query = (
+                "SELECT count(*) > 0 FROM (SELECT 1 FROM read_parquet(?) AS m "
+                "ANTI JOIN ledger.rows AS r ON r.key = m._key "
+                "AND r.fingerprint = m._fingerprint LIMIT 1)"
+            )
+            return bool(value(database, query, str(mapped)))
+
+    def lists_of(self, run_id: str) -> list[tuple[str | None, int, int]]:
+        """Count the rows that a run put on each list: `list_from`'s value, the id, the rows."""
+        with self._file.reading() as database:
+            return database.execute(
+                "SELECT list, id, count(*) FROM (SELECT list, unnest(lists) AS id "
+                "FROM ledger.rows WHERE run_id = ?) GROUP BY ALL ORDER BY 3 DESC, 2",
+                [run_id],
+            ).fetchall()
 
     def run_of(self, run_id: str) -> Summary:
         """Give what a run did, by Dagster's id of it."""
-        with self._reading() as database:
-            found = _value(
+        with self._file.reading() as database:
+            found = value(
                 database,
                 "SELECT max_by(summary, finished_at) FROM ledger.runs WHERE run_id = ?",
                 run_id,
             )
         if found is None:
             raise InternalError(
-                "TAJO-901", f"the ledger {self._path} does not know run {run_id}", "Report this."
+                "TAJO-901", f"the ledger {self._file} does not know run {run_id}", "Report this."
             )
-        return _summary(json.loads(found))
+        return Summary.of(json.loads(found))
+
+    def runs(self, limit: int = 20) -> list[tuple[datetime, Summary]]:
+        """Give the latest runs with the moments at which they ended, the latest first."""
+        with self._file.reading() as database:
+            found = database.execute(
+                "SELECT epoch_us(finished_at), summary FROM ledger.runs "
+                "ORDER BY finished_at DESC LIMIT ?",
+                [limit],
+            ).fetchall()
+        return [(_moment(ended), Summary.of(json.loads(told))) for ended, told in found]
 
     def confirmed_by(self, run_id: str) -> int:
-        """Count the contacts that this run was the last to write."""
-        with self._reading() as database:
+        """Count the rows of its extract that this run was the last to write.
+
+        Of a run that was tried again under the same id, only its last attempt counts.
+        """
+        with self._file.reading() as database:
             return int(
-                _value(database, "SELECT count(*) FROM ledger.contacts WHERE run_id = ?", run_id)
+                value(
+                    database,
+                    "SELECT count(*) FROM ledger.rows "
+                    "WHERE run_id = $1 AND action IN ('create', 'update') AND NOT EXISTS ("
+                    "FROM ledger.runs AS r WHERE r.run_id = $1 AND finished_at > confirmed_at "
+                    "AND summary ->> 'outcome' <> 'done')",
+                    run_id,
+                )
             )
 
-    @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Attach the file, read-only, as `ledger`."""
-        if not self._path.exists():
-            with self._writing():
-                pass
-        with duckdb.connect() as database:
-            name = str(self._path).replace("'", "''")
-            with self._told():
-                for attempt in _patiently():
-                    with attempt:
-                        database.execute(f"ATTACH '{name}' AS ledger (READ_ONLY)")
-            self._check_version(database, "ledger.")
-            yield database
 
-    @contextmanager
-    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the file for one transaction; an error leaves it as it was."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._told():
-            for attempt in _patiently():
-                with attempt:
-                    database = duckdb.connect(self._path)
-        with database, self._told_if_full():
-            database.begin()
-            if not database.execute("SHOW TABLES").fetchall():
-                database.execute(_SCHEMA)
-                self._path.chmod(0o600)
-            self._check_version(database)
-            yield database
-            database.commit()
-
-    @contextmanager
-    def _told_if_full(self) -> Iterator[None]:
-        try:
-            yield
-        except (duckdb.IOException, duckdb.TransactionException) as error:
-            raise ConfigurationError(
-                "TAJO-146",
-                f"the ledger {self._path} could not be written: {error}",
-                "Free some space, or move TAJO_HOME to a larger disk; the next run sends again "
-                "what could not be remembered.",
-            ) from error
-
-    def _check_version(self, database: duckdb.DuckDBPyConnection, prefix: str = "") -> None:
-        found = _value(database, f"SELECT max(version) FROM {prefix}schema_version")
-        if found != _SCHEMA_VERSION:
-            raise ConfigurationError(
-                "TAJO-143",
-                f"the ledger {self._path} has the schema version {found}; this "
-                f"version of tajo knows {_SCHEMA_VERSION}",
-                "Use the version of tajo that wrote it; nothing was changed.",
-            )
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except duckdb.Error as error:
-            if _is_locked(error):
-                raise ConfigurationError(
-                    "TAJO-142",
-                    f"the ledger {self._path} is in use by another process: {error}",
-                    "Wait for that process, or end it, and run the same date again.",
-                ) from error
-            raise ConfigurationError(
-                "TAJO-144",
-                f"the ledger {self._path} cannot be opened: {error}",
-                "Restore it from a backup; without it the next run would send every row again.",
-            ) from error
+_INSERT_ROWS = """
+INSERT INTO rows
+SELECT _key, _fingerprint, _version, action <> 'remove', _list, lists, _row, _sync_date, action, $1,
+    $2
+FROM settled
+"""
+# What leaves keeps the payload that Brevo accepted last.
+_INSERT_PAYLOADS = """
+INSERT INTO payloads
+SELECT _key, _payload, $1 FROM settled WHERE action <> 'remove' AND _payload IS NOT NULL
+"""
+# More of them than this for each row are not kept.
+_KEPT_PAYLOADS = 2
+_FORGET_OLD_PAYLOADS = f"""
+DELETE FROM payloads WHERE rowid IN (
+    SELECT rowid FROM payloads
+    QUALIFY row_number() OVER (PARTITION BY key ORDER BY confirmed_at DESC, rowid DESC)
+        > {_KEPT_PAYLOADS}
+)
+"""
+_INSERT_FAILED = """
+INSERT INTO failed
+SELECT _key, _fingerprint, _version, _payload, _list, _email_blacklisted, _sms_blacklisted, _row,
+    _sync_date, $1, why, $2, $3
+FROM settled WHERE action <> 'remove'
+"""
+_HISTORY = """
+SELECT key, present, epoch_us(version), lists, payloads[1], payloads[2], source_row, sync_date,
+    action, run_id, epoch_us(confirmed_at)
+FROM ledger.rows, (
+    SELECT list(payload ORDER BY confirmed_at DESC, rowid DESC) AS payloads
+    FROM ledger.payloads WHERE key = $1
+)
+WHERE key = $1
+"""
 
 
-def _write_plan(database: duckdb.DuckDBPyConnection, mapped: Path, plan: Path) -> None:
-    plan.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = plan.with_name(f".{plan.name}.unfinished")
-    database.sql(
-        f"SELECT _key, _payload, _version, _fingerprint, action FROM ({_JUDGED}) "
-        "WHERE action IN ('create', 'update') ORDER BY _key",
-        params={"mapped": str(mapped)},
-    ).write_parquet(str(unfinished), compression="zstd")
-    unfinished.chmod(0o600)
-    unfinished.replace(plan)
+def _complete(rows: pa.Table) -> pa.Table:
+    """Give the columns that the ledger wants; those that the rows lack are null."""
+    columns = {}
+    for name in _SETTLED:
+        if name in rows.column_names:
+            columns[name] = rows[name]
+        else:
+            missing = {"action": pa.scalar("create")}.get(name, pa.scalar(None, _TYPES[name]))
+            columns[name] = pa.repeat(missing, rows.num_rows)
+    return pa.table(columns)
 
 
-def _value(database: duckdb.DuckDBPyConnection, query: str, *binds: object) -> Any:
-    """Give the one value of a query's one row."""
-    return database.execute(query, binds).fetchall()[0][0]
-
-
-def _patiently() -> Iterable[stamina.Attempt]:
-    return stamina.retry_context(_is_locked, attempts=None, timeout=_LOCK_PATIENCE)
-
-
-def _is_locked(error: Exception) -> bool:
-    return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
+_TYPES = {
+    "_payload": pa.string(),
+    "_list": pa.string(),
+    "_email_blacklisted": pa.bool_(),
+    "_sms_blacklisted": pa.bool_(),
+    "_row": pa.int64(),
+    "_sync_date": pa.date32(),
+    "action": pa.string(),
+    "lists": pa.list_(pa.int64()),
+}
 
 
 def _moment(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-
-
-def _summary(told: dict[str, Any]) -> Summary:
-    return Summary(**{field.name: told[field.name] for field in fields(Summary)})

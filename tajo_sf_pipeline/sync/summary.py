@@ -1,26 +1,46 @@
 """What a run did with its rows: every one of them is in exactly one place (S01)."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The rows of a mapped extract, judged against the ledger."""
+    """The rows of a mapped extract, judged against the ledger.
+
+    `pending` ones are still in flight from an earlier run and `held` ones wait for a person:
+    neither is sent again. `retry` and `remove` are rows that the extract does not have.
+    """
 
     create: int = 0
     update: int = 0
     unchanged: int = 0
     stale: int = 0
+    skipped_by_mode: int = 0
+    discarded: int = 0
+    pending: int = 0
+    held: int = 0
+    retry: int = 0
+    remove: int = 0
 
     @property
     def writes(self) -> int:
-        return self.create + self.update
+        return self.create + self.update + self.retry + self.remove
+
+    @property
+    def planned(self) -> int:
+        return self.create + self.update + self.pending + self.held
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A run in numbers; the names are those of ``tajo connectors sync --json``."""
+    """A run in numbers; the names are those of ``tajo connectors sync --json``.
+
+    `removed` and `retried` count rows that the extract does not have: those that have left the
+    mirror, and those that an earlier run failed to bring. `differences` tells by attribute how
+    many of the contacts read back have another value in Brevo.
+    """
 
     audience: str
     sync_date: str
@@ -38,10 +58,18 @@ class Summary:
     seconds: float
     skipped_by_mode: int = 0
     removed: int = 0
+    retried: int = 0
+    left_over: int = 0  # of these, and without success
+    in_doubt: int = 0  # planned, and not sent: in flight from an earlier run, or held
+    path: str = "incremental"
+    outcome: str = "done"  # done, or the kind of the error that ended the run
+    accepted_guards: tuple[str, ...] = ()
+    verified: int = 0
+    differences: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def planned(self) -> int:
-        return self.created + self.updated
+        return self.created + self.updated + self.in_doubt
 
     @property
     def conserved(self) -> bool:
@@ -54,4 +82,11 @@ class Summary:
         return {name: value for name, value in self.as_json().items() if isinstance(value, int)}
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "planned": self.planned}
+        told = asdict(self) | {"accepted_guards": list(self.accepted_guards)}
+        return {**told, "planned": self.planned}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Make one of what `as_json` gave, also by an earlier version of this product."""
+        known = {item.name: told[item.name] for item in fields(cls) if item.name in told}
+        return cls(**known | {"accepted_guards": tuple(told.get("accepted_guards", ()))})

@@ -1,0 +1,28 @@
+"""What is not kept for ever: a date's files, and letters that are closed."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.settings import Retention
+from tajo_sf_pipeline.sync.dead_letters import DeadLetters
+
+
+def prune(places: Places, retention: Retention, now: datetime | None = None) -> list[Path]:
+    """Remove an audience's files that are older than is wanted, and old closed letters.
+
+    A file's age counts from when it was written: a backfill of last year has new files. Gives
+    the files that went.
+    """
+    now = now or datetime.now(UTC)
+    DeadLetters(places.letters).prune(now - retention.dead_letters)
+    oldest = (now - retention.extracts).timestamp()
+    gone = [
+        file
+        for folder in ("extracts", "mapped", "plans")
+        for file in (places.home / folder / places.audience).glob("*.parquet")
+        if file.stat().st_mtime < oldest
+    ]
+    for file in gone:
+        file.unlink(missing_ok=True)  # another audience's run does not touch these
+    return gone

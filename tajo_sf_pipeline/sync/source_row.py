@@ -1,0 +1,24 @@
+"""The row of the source that a dead letter is about, while its extract is kept."""
+
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.sync.letter import Letter
+
+
+def source_row(places: Places, letter: Letter) -> dict[str, Any] | str:
+    """Read the row, and no more than its row group; or say why that cannot be."""
+    path = places.extract(letter.sync_date)
+    if letter.row is None or letter.query_id is None:
+        return "the run did not tell which row of its extract it was"
+    if not path.exists():
+        return "its extract is not kept any more"
+    if parquet.notes(path).get("query_id") != letter.query_id:
+        return "a later run has replaced its extract"
+    group, at = divmod(letter.row, parquet.ROWS_PER_GROUP)
+    with pq.ParquetFile(path) as extract:
+        rows: list[dict[str, Any]] = extract.read_row_group(group).slice(at, 1).to_pylist()
+    return rows[0]
