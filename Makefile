@@ -23,11 +23,11 @@ sandbox: .venv/sandbox.installed  ## Serve the local Snowflake and Brevo until C
 ui: .venv/sandbox.installed  ## Open Dagster's UI on the demo's data
 	@TAJO_CONFIG=$(CURDIR)/.tajo/demo/tajo.yaml DAGSTER_HOME=$(CURDIR)/.tajo/demo/.tajo/dagster $(BIN)/dagster dev
 
-screenshot: .venv/dev.installed  ## Take docs/images/asset-graph.png again (needs chromium)
+screenshot: .venv/dev.installed  ## Take the pictures of docs/images/ again (needs chromium)
 	$(BIN)/python docs/screenshot.py
 
 pins: .venv/dev.installed  ## Pin the newest versions that pyproject.toml allows, with their hashes (needs uv)
-	uv pip compile -q -U pyproject.toml requirements/build.in --extra sandbox --universal --python-version 3.11 --generate-hashes --no-header -o requirements/sandbox.txt && uv pip compile -q -U pyproject.toml requirements/build.in --extra dev -c requirements/sandbox.txt --universal --python-version 3.11 --generate-hashes --no-header -o requirements/dev.txt
+	uv pip compile -q -U pyproject.toml requirements/build.in --extra sandbox --universal --python-version 3.11 --generate-hashes --no-header -o requirements/sandbox.txt && uv pip compile -q -U pyproject.toml requirements/build.in --extra postgres -c requirements/sandbox.txt --universal --python-version 3.11 --generate-hashes --no-header -o requirements/deploy.txt && uv pip compile -q -U pyproject.toml requirements/build.in --extra dev -c requirements/sandbox.txt --universal --python-version 3.11 --generate-hashes --no-header -o requirements/dev.txt
 
 .venv/%.installed: requirements/%.txt pyproject.toml
 	@$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r $< && $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . && touch $@

@@ -8,13 +8,24 @@ TajoError
  ├── RefusedError           the vendor understood and said no     exit 1
  ├── GuardError             look at what would happen, then decide   exit 4
  ├── VendorOutageError      try again later                       exit 5
+ │    ├── RateLimitError    others use up the account's limits
+ │    └── UncertainError    find out what was carried out, then decide
  ├── IncompleteError        try again; nothing was planned        exit 5
  └── InternalError          a defect of ours                      exit 70
 
 The codes stand in ``docs/runbook.md``, one row each.
 """
 
-from typing import ClassVar
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+
+class InterruptedRunError(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM ended a run; what it had confirmed is in the ledger."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 class TajoError(Exception):
@@ -28,6 +39,11 @@ class TajoError(Exception):
         self.code = code
         self.happened = happened
         self.next_step = next_step
+
+    def add(self, told: str) -> None:
+        """Say more of what happened."""
+        self.happened += f"; {told}"
+        self.args = (f"{self.code} {self.happened}\n{self.next_step}",)
 
     def as_json(self) -> dict[str, str]:
         return {
@@ -72,9 +88,21 @@ class RefusedError(TajoError):
     kind = "validation"
     exit_code = 1
 
-    def __init__(self, code: str, happened: str, next_step: str, *, reason: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        happened: str,
+        next_step: str,
+        *,
+        reason: str,
+        status: int = 0,
+        answer: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`status` and `answer` are the vendor's own, where it gave any."""
         super().__init__(code, happened, next_step)
         self.reason = reason
+        self.status = status
+        self.answer = answer or {}
 
 
 class GuardError(TajoError):
@@ -89,6 +117,36 @@ class VendorOutageError(TajoError):
 
     kind = "vendor_outage"
     exit_code = 5
+
+
+class RateLimitError(VendorOutageError):
+    """A vendor's rate limit held us back for longer than any of its windows."""
+
+    kind = "rate_limit"
+
+
+class UncertainError(VendorOutageError):
+    """The answer to a write that must not be sent twice was lost: it may have been carried out.
+
+    Of several things sent together, `uncertain` are the indexes of those, `unsent` of those that
+    never went out, `refused` gives the reasons of those that the vendor refused; the others are
+    accepted.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        happened: str,
+        next_step: str,
+        *,
+        uncertain: Collection[int] = (0,),
+        unsent: Collection[int] = (),
+        refused: Mapping[int, str] | None = None,
+    ) -> None:
+        super().__init__(code, happened, next_step)
+        self.uncertain = frozenset(uncertain)
+        self.unsent = frozenset(unsent)
+        self.refused = dict(refused or {})
 
 
 class IncompleteError(TajoError):

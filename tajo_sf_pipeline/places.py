@@ -7,22 +7,31 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """One audience's files; those of a sync date carry it in their names."""
+    """One audience's files; those of a sync date carry it in their names.
+
+    `scratch` has a sync date's files where they are not to be kept.
+    """
 
     home: Path
     audience: str
+    scratch: Path | None = None
+
+    @property
+    def _of_dates(self) -> Path:
+        return self.scratch or self.home
 
     def extract(self, day: date) -> Path:
-        return self.home / "extracts" / self.audience / f"{day}.parquet"
+        return self._of_dates / "extracts" / self.audience / f"{day}.parquet"
 
     def mapped(self, day: date) -> Path:
-        return self.home / "mapped" / self.audience / f"{day}.parquet"
+        return self._of_dates / "mapped" / self.audience / f"{day}.parquet"
 
     def rejected(self, day: date) -> Path:
-        return self.home / "mapped" / self.audience / f"{day}.rejected.parquet"
+        return self._of_dates / "mapped" / self.audience / f"{day}.rejected.parquet"
 
-    def plan(self, day: date) -> Path:
-        return self.home / "plans" / self.audience / f"{day}.parquet"
+    def plan(self, day: date, run_id: str) -> Path:
+        """Give the place of one run's rows; they stay until all of them are settled."""
+        return self._of_dates / "plans" / self.audience / f"{day}.{run_id}.parquet"
 
     def dead_letters(self, day: date) -> Path:
         return self.home / "dead_letters" / self.audience / f"{day}.parquet"
@@ -31,6 +40,16 @@ class Places:
     def letters(self) -> Path:
         """The workspace's dead letters, of all its audiences."""
         return self.home / "dead_letters" / "letters.sqlite"
+
+    @property
+    def columns(self) -> Path:
+        """The columns of the extract that was synced last, with their types, as JSON."""
+        return self.home / "columns" / f"{self.audience}.json"
+
+    @property
+    def journal(self) -> Path:
+        """What is in flight to Brevo."""
+        return self.home / "ledger" / f"{self.audience}.journal"
 
     @property
     def ledger(self) -> Path:

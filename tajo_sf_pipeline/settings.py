@@ -2,21 +2,23 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from tajo_sf_pipeline.document import Credential, Model, NotYet, Unset, read, validated
+from tajo_sf_pipeline.alerts.configuration import Alerts
+from tajo_sf_pipeline.document import Credential, Model, Unset, read, validated
+from tajo_sf_pipeline.duration import Duration
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.field_mapping import FieldMapping
+from tajo_sf_pipeline.field_mapping import ContactMapping
 
-SHIPPED_AUDIENCES = ("customers", "segments", "analytics")
+SHIPPED_AUDIENCES = ("customers", "segments", "analytics", "events")
 
 
 def _cron(text: str) -> str:
@@ -39,6 +41,7 @@ def _account(text: str) -> str:
     return text
 
 
+LogFormat = Literal["text", "json"]
 Account = Annotated[str, AfterValidator(_account)]
 Cron = Annotated[str, AfterValidator(_cron)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
@@ -102,7 +105,7 @@ class Sync(Model):
     customers: bool = False
     segments: bool = False
     analytics: bool = False
-    events: Annotated[bool, NotYet("the `events` audience", False)] = False
+    events: bool = False
     schedule: Cron = "0 */6 * * *"
 
 
@@ -126,23 +129,47 @@ class Snowflake(Model):
     network_timeout: int = Field(default=600, ge=1)
     sync: Sync = Sync()
     queries: dict[str, str] = {}
-    field_mapping: FieldMapping = {}
+    field_mapping: ContactMapping = {}
     debug: bool = False
     log_level: Literal["info", "verbose"] = "info"
     log_queries: bool = False
 
 
+class BrevoOAuth(Model):
+    """OAuth for server-to-server use: Brevo's token endpoint gives tokens to a client.
+
+    `token_url` is by default Brevo's own, at the root of `base_url`'s host.
+    """
+
+    client_id: Credential
+    client_secret: Credential
+    scope: str | None = None
+    token_url: str | None = None
+
+
 class Brevo(Model):
-    """``connectors.brevo``. `patience` is how many seconds an outage is waited out."""
+    """``connectors.brevo``. `patience` is how many seconds an outage is waited out.
+
+    `share` is the part of the account's rate limits that this workspace may draw; workspaces that
+    name the same `budget` folder hold the limits together.
+    """
 
     enabled: bool = True
-    api_key: Credential
-    base_url: str = "https://api.brevo.com/v3"
-    plan: Annotated[
-        Literal["general", "advanced", "extended"], NotYet("this plan's rate budget", "general")
-    ] = "general"
+    api_key: Credential | None = None
+    oauth: BrevoOAuth | None = None
+    base_url: str = Field(default="https://api.brevo.com/v3", pattern=r"^https?://")
+    plan: Literal["general", "advanced", "extended"] = "general"
+    share: float = Field(default=1.0, gt=0, le=1)
+    budget: Path | None = None
+    notify_url: str | None = Field(default=None, pattern=r"^https?://")
     patience: float = Field(default=120, ge=0)
     import_deadline: float = Field(default=3600, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> Self:
+        if (self.api_key is None) == (self.oauth is None):
+            raise ValueError("give `api_key` or `oauth`, one of them")
+        return self
 
 
 class Connectors(Model):
@@ -150,6 +177,13 @@ class Connectors(Model):
 
     snowflake: Snowflake
     brevo: Brevo
+
+
+class Retention(Model):
+    """For how long files are kept: each date's extract, mapping and plan; letters once closed."""
+
+    extracts: Duration = Field(default=timedelta(days=30), ge=timedelta(days=1))
+    dead_letters: Duration = Field(default=timedelta(days=90), ge=timedelta(days=1))
 
 
 class WorkspaceFile(Model):
@@ -160,6 +194,8 @@ class WorkspaceFile(Model):
     start_date: date = date(2026, 1, 1)
     sql_folder: Path = Path("sql")
     log_personal_data: bool = False
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
     connectors: Connectors
 
 
@@ -189,6 +225,14 @@ class Settings:
     def dagster_home(self) -> Path:
         return Path(self.environment.get("DAGSTER_HOME") or self.home / "dagster").absolute()
 
+    @property
+    def log_format(self) -> LogFormat:
+        return _log_format(self.environment)
+
+    def secrets(self) -> set[str]:
+        """Give every credential that is known, so that no log line shows one (S14)."""
+        return set(_secrets(self.file)) - {self.snowflake.user.value}
+
     def today(self) -> date:
         """Give the sync date of this moment, in the workspace's time zone."""
         return datetime.now(ZoneInfo(self.file.timezone)).date()
@@ -201,10 +245,7 @@ def load(path: Path | None = None) -> Settings:
     fails the run that needs it.
     """
     path, environment = _located(path)
-    if (environment.get("TAJO_LOG") or "text") != "text":
-        raise ConfigurationError(
-            "TAJO-105", "TAJO_LOG=json is not built in this version", "Unset TAJO_LOG."
-        )
+    _log_format(environment)
     document = read(path, environment)
     _take_credentials_from(environment, document.value)
     return Settings(
@@ -220,6 +261,11 @@ def load(path: Path | None = None) -> Settings:
     )
 
 
+def log_format(path: Path | None = None) -> LogFormat:
+    """Give ``TAJO_LOG`` as `load` would read it, whether the workspace exists or not."""
+    return _log_format(_located(path)[1])
+
+
 def home(path: Path | None = None) -> Path:
     """Give ``TAJO_HOME`` of the workspace that `load` would read, whether it exists or not."""
     return _home(*_located(path))
@@ -231,9 +277,35 @@ def _located(path: Path | None) -> tuple[Path, dict[str, str]]:
     return path, {name: text for name, text in written.items() if text is not None} | os.environ
 
 
+def _log_format(environment: Mapping[str, str]) -> LogFormat:
+    match environment.get("TAJO_LOG") or "text":
+        case "text" | "json" as known:
+            return known
+        case unknown:
+            raise ConfigurationError(
+                "TAJO-171", f"TAJO_LOG is {unknown!r}", "Set it to text or json, or unset it."
+            )
+
+
 def _home(path: Path, environment: Mapping[str, str]) -> Path:
     # A relative TAJO_HOME is beside the file: daemons run in folders of their own.
     return path.parent / (environment.get("TAJO_HOME") or ".tajo")
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Find the credentials in a model, however deep."""
+    match value:
+        case Credential(value=str() as secret):
+            yield secret
+        case Model():
+            for _, item in value:
+                yield from _secrets(item)
+        case dict():
+            for item in value.values():
+                yield from _secrets(item)
+        case list() | tuple():
+            for item in value:
+                yield from _secrets(item)
 
 
 def _take_credentials_from(environment: Mapping[str, str], value: Any) -> None:
@@ -251,5 +323,5 @@ def _take_credentials_from(environment: Mapping[str, str], value: Any) -> None:
         key = {"method": "key_pair", "private_key": variable("SNOWFLAKE_PRIVATE_KEY")}
         snowflake.setdefault("auth", key)
     brevo = connectors["brevo"] = connectors.get("brevo") or {}
-    if isinstance(brevo, dict):
+    if isinstance(brevo, dict) and "oauth" not in brevo:
         brevo.setdefault("api_key", variable("BREVO_API_KEY"))

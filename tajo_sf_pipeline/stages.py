@@ -1,9 +1,11 @@
 """The three steps of an audience, as anyone may call them: Dagster's assets are one caller."""
 
 import json
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,19 @@ import pyarrow.compute as pc
 from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.mapping.duplicates import DUPLICATE, greatest_version, losers
-from tajo_sf_pipeline.mapping.mapper import REJECTED, Column, Mapper
+from tajo_sf_pipeline.mapping.mapper import Column, Mapper
+from tajo_sf_pipeline.mapping.rejects import REJECTED, duplicates
 from tajo_sf_pipeline.places import Places, make_home
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.snowflake.cost import Cost, cost_of
 from tajo_sf_pipeline.snowflake.transports import warehouse
 from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.retention import prune
 from tajo_sf_pipeline.sync.run import Sync
 from tajo_sf_pipeline.sync.summary import Summary
 from tajo_sf_pipeline.window import SyncPath, Window
 
+_log = logging.getLogger(__name__)
 # audience, step, rows done, rows in all
 Progress = Callable[[str, str, int, int], None]
 
@@ -49,7 +54,11 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What Brevo would take of it; `reasons` counts the rejects by column and reason."""
+    """What Brevo would take of it; `reasons` counts the rejects by column and reason.
+
+    `losses` say which columns arrive as less than they are, whatever their values; `suspicions`
+    count the values that look wrong and were not touched.
+    """
 
     rows: int
     rejected: int
@@ -58,6 +67,8 @@ class Mapped:
     unmapped: tuple[str, ...]
     schema: pa.Schema
     seconds: float
+    losses: tuple[str, ...] = ()
+    suspicions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +81,13 @@ class Partition:
     path: SyncPath
     run_id: str
     full: bool = False
+    accept: tuple[str, ...] = ()  # guards that a person lets pass
     progress: Progress = silent
+    scratch: Path | None = None  # where its files go that are not to be kept
 
     @property
     def places(self) -> Places:
-        return Places(self.settings.home, self.audience.name)
+        return Places(self.settings.home, self.audience.name, self.scratch)
 
     @property
     def window(self) -> Window:
@@ -98,8 +111,15 @@ class Partition:
                 out.write(batch)
                 size += batch.nbytes
                 self._tell("extract", out.rows, result.declared_rows)
-            out.finish({"path": self.path, "started_at": result.started_at.isoformat()})
+            out.finish(
+                {
+                    "path": self.path,
+                    "started_at": result.started_at.isoformat(),
+                    "query_id": result.query_id,
+                }
+            )
         fetched = time.monotonic()
+        _log.info("extracted %s rows", out.rows, extra={"query_id": result.query_id})
         return Extracted(
             rows=out.rows,
             bytes=size,
@@ -123,7 +143,7 @@ class Partition:
             window_end=self.window.end,
         )
         with parquet.writing(self.places.rejected(self.day), REJECTED) as rejected:
-            self._map_batches(mapper, rejected)
+            suspicions = self._map_batches(mapper, rejected)
             self._drop_duplicates(mapper, rejected)
             rejected.finish(self._notes(mapper, rejected.rows))
         return Mapped(
@@ -134,18 +154,31 @@ class Partition:
             unmapped=mapper.unmapped,
             schema=mapper.schema,
             seconds=time.monotonic() - started,
+            losses=mapper.losses,
+            suspicions=suspicions,
         )
 
     def sync(self) -> Summary:
-        """Bring Brevo to what was mapped."""
+        """Bring Brevo to what was mapped, then remove files that have been kept long enough."""
+        summary = self.delivery().run()
+        _log.info(
+            "planned %s rows: %s confirmed, %s failed, %s pending",
+            *(summary.planned, summary.confirmed, summary.failed, summary.pending),
+        )
+        prune(self.places, self.settings.file.retention)
+        return summary
+
+    def delivery(self) -> Sync:
+        """Give the last step, to be planned or run."""
         return Sync(
             audience=self.audience,
             brevo=self.settings.brevo,
             places=self.places,
             day=self.day,
             run_id=self.run_id,
+            accept=self.accept,
             progress=lambda done, planned: self._tell("sync", done, planned),
-        ).run()
+        )
 
     def _last_sync(self) -> datetime | None:
         if self.full or "last_sync" not in self.audience.statement.binds():
@@ -167,17 +200,20 @@ class Partition:
             }
         )
 
-    def _map_batches(self, mapper: Mapper, rejected: parquet.Writer) -> None:
+    def _map_batches(self, mapper: Mapper, rejected: parquet.Writer) -> dict[str, int]:
         source = self.places.extract(self.day)
         total, seen = parquet.rows(source), 0
+        suspicions: Counter[str] = Counter()
         with parquet.writing(self.places.mapped(self.day), mapper.schema) as mapped:
             for batch in parquet.batches(source):
-                accepted, refused = mapper.map(batch, seen)
-                mapped.write(accepted)
-                rejected.write(refused)
+                made = mapper.map(batch, seen)
+                mapped.write(made.mapped)
+                rejected.write(made.rejected)
+                suspicions.update(made.suspicions)
                 seen += batch.num_rows
                 self._tell("map", seen, total)
             mapped.finish({})
+        return dict(suspicions)
 
     def _drop_duplicates(self, mapper: Mapper, rejected: parquet.Writer) -> None:
         """Take out the rows that another row with their key outdoes; they are rejects too."""
@@ -189,10 +225,7 @@ class Partition:
             for batch in parquet.batches(path):
                 kept.write(batch.filter(pc.invert(pc.is_in(batch["_row"], twice["_row"]))))
             kept.finish({})
-        columns = [mapper.key_name, DUPLICATE]
-        names = [pa.repeat(pa.scalar(text), twice.num_rows) for text in columns]
-        table = pa.table([twice["_row"], twice["_key"], *names], schema=REJECTED)
-        for batch in table.to_batches():
+        for batch in duplicates(twice, mapper.key_name, DUPLICATE).to_batches():
             rejected.write(batch)
 
     def _notes(self, mapper: Mapper, rejected: int) -> dict[str, Any]:
@@ -202,6 +235,8 @@ class Partition:
             reached = greatest_version(self.places.mapped(self.day))
         return {
             "path": extract["path"],
+            "query_id": extract.get("query_id"),
+            "extract": self.places.extract(self.day).name,
             "extracted": parquet.rows(self.places.extract(self.day)),
             "rejected": rejected,
             "columns": [[column.name, column.attribute, column.type] for column in mapper.columns],

@@ -73,11 +73,7 @@ class Statement:
         A statement that only Snowflake understands still runs: lineage is what is missing then.
         """
         found = {
-            Table(
-                _stored(table.args.get("catalog")) or database.upper(),
-                _stored(table.args.get("db")) or schema.upper(),
-                _stored(table.this),
-            )
+            stored_table(table, database, schema)
             for table in self._tables()
             if isinstance(table.this, exp.Identifier)  # not a table function, nor a stage
         }
@@ -85,14 +81,23 @@ class Statement:
 
     def columns(self) -> frozenset[str] | None:
         """Name the columns that the query returns, lower-cased; None where it says ``*``."""
-        query = self._parsed()
+        query = self.parsed()
         if not isinstance(query, exp.Query) or query.is_star:
             return None
         return frozenset(name.lower() for name in query.named_selects)
 
+    def limited(self, rows: int) -> "Statement":
+        """Give the query's first rows; its lines keep their numbers, for errors."""
+        tokens = self._tokens()
+        while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+            tokens = tokens[:-1]
+        end = tokens[-1].end + 1 if tokens else 0
+        # The line break ends a comment that stands behind the query.
+        return Statement(f"SELECT * FROM ({self.text[:end]}\n) LIMIT {rows:d}", self.origin)
+
     def _tables(self) -> Iterator[exp.Table]:
         # By scope: in `WITH orders AS (SELECT * FROM orders)` the inner one is a table.
-        query = self._parsed()
+        query = self.parsed()
         try:
             scopes = traverse_scope(query) if query else []
         except SqlglotError:
@@ -100,7 +105,8 @@ class Statement:
         for scope in scopes:
             yield from (s for s in scope.sources.values() if isinstance(s, exp.Table))
 
-    def _parsed(self) -> exp.Expr | None:
+    def parsed(self) -> exp.Expr | None:
+        """Give the query as sqlglot reads it; None for what only Snowflake understands."""
         try:
             # A comment behind the semicolon is a second one.
             return sqlglot.parse(self.text, dialect="snowflake")[0]
@@ -142,6 +148,26 @@ class Statement:
             f"{self.origin}, line {name.line}: unknown bind :{name.text}",
             f"{hint}A query may bind {', '.join(':' + bind for bind in BINDS)}.",
         )
+
+
+def table_named(text: str, database: str, schema: str) -> Table:
+    """Read a table's name as SQL writes it; raise `ValueError` for what is none."""
+    try:
+        table = sqlglot.parse_one(text, into=exp.Table, dialect="snowflake")
+    except SqlglotError:
+        table = exp.Table()
+    if not isinstance(table.this, exp.Identifier) or table.alias:
+        raise ValueError("must be a table's name, such as DATABASE.SCHEMA.TABLE")
+    return stored_table(table, database, schema)
+
+
+def stored_table(table: exp.Table, database: str, schema: str) -> Table:
+    """Give a table's full name; what it leaves out is the workspace's."""
+    return Table(
+        _stored(table.args.get("catalog")) or database.upper(),
+        _stored(table.args.get("db")) or schema.upper(),
+        _stored(table.this),
+    )
 
 
 def _stored(name: exp.Expr | None) -> str:

@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 PATH = shutil.which("chromium")
 MISSING = "there is no chromium here: apt-get install chromium"
+_PICTURES = Path(__file__).parents[1] / "ci-output" / "browser"
 _ARGUMENTS = [
     "--no-sandbox",  # root, as in a container, has none
     "--disable-dev-shm-usage",
@@ -30,3 +32,9 @@ def opened(*, width: int = 1600, height: int = 900, scale: float = 1) -> Iterato
         )
         yield context.new_page()
         browser.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a picture of the page among what CI puts out."""
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=_PICTURES / f"{name}.png")

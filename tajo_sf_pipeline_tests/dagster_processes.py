@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tajo_sf_pipeline.sandbox.servers import free_ports
@@ -17,8 +17,8 @@ from tajo_sf_pipeline_tests.graphql import Client
 
 _REPOSITORY = Path(__file__).parents[1]
 _WORKSPACE = ["-w", str(_REPOSITORY / "workspace.yaml")]
-_SECONDS_TO_START = 45
-_SECONDS_TO_RUN = 60
+_SECONDS_TO_START = 150
+_SECONDS_TO_RUN = 120
 _SECONDS_TO_END = 10
 _LAST_LINES = 40
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
@@ -32,6 +32,23 @@ class Dagster:
     url: str
     client: Client
     home: Path
+    start: Callable[[str], None] = field(repr=False)
+    # By name, as "webserver"; one that was started again stands in the place of the first.
+    running: dict[str, "subprocess.Popen[bytes]"] = field(repr=False)
+
+    def restart(self, name: str) -> None:
+        """End one process without a chance to say good-bye, and start it again; wait for both."""
+        self.running[name].kill()
+        self.running[name].wait()
+        self.start(name)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        self.wait_until(self.client.is_loaded, "a loaded webserver", _SECONDS_TO_START)
+        if "daemon" in self.running:
+            # A backfill that is asked for before the daemon knows the location fails at once.
+            healthy = self.client.daemons_are_healthy
+            self.wait_until(healthy, "a healthy daemon", _SECONDS_TO_START)
 
     def ended_run(self, run: str) -> str:
         """Wait for the end of a run, and give its status."""
@@ -64,30 +81,37 @@ class Dagster:
 
 
 @contextmanager
-def running(home: Path, workspace_file: Path, *, with_daemon: bool = True) -> Iterator[Dagster]:
+def running(
+    home: Path, workspace_file: Path, *, with_daemon: bool = True, **variables: str
+) -> Iterator[Dagster]:
     """Serve a workspace as ``dagster dev`` does; ready when this yields, ended when it ends.
 
-    `home` becomes DAGSTER_HOME, with what it already holds. Without a daemon nothing runs.
+    `home` becomes DAGSTER_HOME, with what it already holds. Without a daemon nothing runs. The
+    `variables` stand in the processes' environment.
     """
-    environment = _prepared(home, workspace_file)
+    environment = _prepared(home, workspace_file, variables)
     port, _ = free_ports()
     url = f"http://127.0.0.1:{port}"
-    dagster = Dagster(url, Client(url, "tajo_sf_pipeline"), home)
-    webserver = [_script("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port), *_WORKSPACE]
-    daemon = [sys.executable, "-m", "tajo_sf_pipeline_tests.eager_daemon", "run", *_WORKSPACE]
+    commands = {
+        "webserver": [_script("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port)],
+        "daemon": [sys.executable, "-m", "tajo_sf_pipeline_tests.eager_daemon", "run"],
+    }
     with ExitStack() as processes:
-        processes.enter_context(_process("webserver", webserver, home, environment))
+        started: dict[str, subprocess.Popen[bytes]] = {}
+
+        def start(name: str) -> None:
+            command = [*commands[name], *_WORKSPACE]
+            started[name] = processes.enter_context(process(name, command, home, environment))
+
+        dagster = Dagster(url, Client(url, "tajo_sf_pipeline"), home, start, started)
+        start("webserver")
         if with_daemon:
-            processes.enter_context(_process("daemon", daemon, home, environment))
-        dagster.wait_until(dagster.client.is_loaded, "a loaded webserver", _SECONDS_TO_START)
-        if with_daemon:
-            # A backfill that is asked for before the daemon knows the location fails at once.
-            healthy = dagster.client.daemons_are_healthy
-            dagster.wait_until(healthy, "a healthy daemon", _SECONDS_TO_START)
+            start("daemon")
+        dagster.wait_until_ready()
         yield dagster
 
 
-def _prepared(home: Path, workspace_file: Path) -> dict[str, str]:
+def _prepared(home: Path, workspace_file: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Make DAGSTER_HOME and its tables; give the environment, without a developer's settings."""
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
@@ -97,7 +121,13 @@ def _prepared(home: Path, workspace_file: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not re.match(r"TAJO_|SNOWFLAKE_|BREVO_|DAGSTER_", name)
     }
-    environment = {**kept, "DAGSTER_HOME": str(home), "TAJO_CONFIG": str(workspace_file)}
+    here = {
+        "DAGSTER_HOME": str(home),
+        "TAJO_CONFIG": str(workspace_file),
+        # Stock it is 60 s, which a machine that tests much at once may need to start a process.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": "240",
+    }
+    environment = {**kept, **here, **variables}
     # Two processes that make the tables together spoil each other's
     # (github.com/dagster-io/dagster/issues/27390).
     info = [_script("dagster"), "instance", "info"]
@@ -106,10 +136,10 @@ def _prepared(home: Path, workspace_file: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _process(
+def process(
     name: str, command: list[str], home: Path, environment: Mapping[str, str]
-) -> Iterator[None]:
-    with (home / f"{name}.log").open("wb") as log:
+) -> Iterator["subprocess.Popen[bytes]"]:
+    with (home / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -119,7 +149,7 @@ def _process(
             start_new_session=True,
         )
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -28,6 +28,30 @@ query ($id: String!) {
   partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
 }
 """
+_CANCEL_BACKFILL = """
+mutation ($id: String!) {
+  cancelPartitionBackfill(backfillId: $id) {
+    __typename ... on PythonError { message }
+  }
+}
+"""
+_START_SENSOR = """
+mutation ($selector: SensorSelector!) {
+  startSensor(sensorSelector: $selector) { __typename ... on PythonError { message } }
+}
+"""
+_START_SCHEDULE = """
+mutation ($selector: ScheduleSelector!) {
+  startSchedule(scheduleSelector: $selector) { __typename ... on PythonError { message } }
+}
+"""
+_SENSOR_TICKS = """
+query ($selector: SensorSelector!) {
+  sensorOrError(sensorSelector: $selector) { ... on Sensor {
+    sensorState { ticks(limit: 20) { status skipReason runIds error { message } } }
+  } }
+}
+"""
 _LAUNCH_RUN = """
 mutation ($parameters: ExecutionParams!) {
   launchPipelineExecution(executionParams: $parameters) {
@@ -118,6 +142,44 @@ class Client:
         answer = self.ask(_LAUNCH_BACKFILL, parameters=parameters)["launchPartitionBackfill"]
         assert "LaunchBackfillSuccess" == answer["__typename"], answer
         return str(answer["backfillId"])
+
+    def launch_job_backfill(self, job: str, partitions: list[str]) -> str:
+        """Ask for a backfill of a job, as its page does, and give its id."""
+        repository = {
+            "repositoryName": "__repository__",
+            "repositoryLocationName": self.location,
+        }
+        selector = {"partitionSetName": f"{job}_partition_set", "repositorySelector": repository}
+        parameters = {"selector": selector, "partitionNames": partitions}
+        answer = self.ask(_LAUNCH_BACKFILL, parameters=parameters)["launchPartitionBackfill"]
+        assert "LaunchBackfillSuccess" == answer["__typename"], answer
+        return str(answer["backfillId"])
+
+    def cancel_backfill(self, backfill: str) -> None:
+        answer = self.ask(_CANCEL_BACKFILL, id=backfill)["cancelPartitionBackfill"]
+        assert "CancelBackfillSuccess" == answer["__typename"], answer
+
+    def start_sensor(self, name: str) -> None:
+        answer = self.ask(_START_SENSOR, selector=self._named("sensorName", name))["startSensor"]
+        assert "Sensor" == answer["__typename"], answer
+
+    def start_schedule(self, name: str) -> None:
+        selector = self._named("scheduleName", name)
+        answer = self.ask(_START_SCHEDULE, selector=selector)["startSchedule"]
+        assert "ScheduleStateResult" == answer["__typename"], answer
+
+    def ticks(self, sensor: str) -> list[dict[str, Any]]:
+        """Give the last ticks of a sensor, the newest first."""
+        answer = self.ask(_SENSOR_TICKS, selector=self._named("sensorName", sensor))
+        found: list[dict[str, Any]] = answer["sensorOrError"]["sensorState"]["ticks"]
+        return found
+
+    def _named(self, kind: str, name: str) -> dict[str, str]:
+        return {
+            "repositoryLocationName": self.location,
+            "repositoryName": "__repository__",
+            kind: name,
+        }
 
     def backfill_status(self, backfill: str) -> str:
         return str(self.ask(_BACKFILL_STATUS, id=backfill)["partitionBackfillOrError"]["status"])

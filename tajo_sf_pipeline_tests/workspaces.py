@@ -55,6 +55,12 @@ class BrevoAccount:
     def attributes(self, **kinds: str) -> None:
         create_attributes(f"{self.url}/v3", self.key, kinds)
 
+    def contact(self, email: str, **more: Any) -> None:
+        """Let somebody else create or change a contact."""
+        body = {"email": email, "updateEnabled": True, **more}
+        headers = {"api-key": self.key}
+        httpx.post(f"{self.url}/v3/contacts", json=body, headers=headers).raise_for_status()
+
     def contacts(self) -> dict[str, dict[str, Any]]:
         """Give every contact by e-mail."""
         found: dict[str, dict[str, Any]] = {}
@@ -67,6 +73,10 @@ class BrevoAccount:
     def lists(self) -> dict[str, int]:
         """Give the number of members of each list."""
         return {item["name"]: item["members"] for item in self._get("summary")["lists"]}
+
+    def count(self, what: str) -> int:
+        """Count the contacts, events or campaigns, say."""
+        return int(self._get("summary")[what])
 
     def writes(self) -> list[tuple[str, str, str]]:
         """Give method, path and body's digest of every request that was not a read."""
@@ -142,6 +152,7 @@ class Workspace:
                     "api_key": self.brevo.key,
                     "base_url": f"{self.brevo.url}/v3",
                     "patience": 2,
+                    "plan": "extended",
                     **(brevo or {}),
                 },
             },

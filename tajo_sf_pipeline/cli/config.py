@@ -1,5 +1,7 @@
 """`tajo config`: the workspace file, checked and described."""
 
+from collections.abc import Iterable
+
 import typer
 
 from tajo_sf_pipeline import audience as audiences
@@ -54,10 +56,17 @@ def schema() -> None:
 
 def missing_variables(settings: Settings) -> list[str]:
     """Name the variables that a run would want and the environment lacks."""
-    auth = settings.snowflake.auth
-    wanted = [settings.snowflake.user, settings.brevo.api_key, *(value for _, value in auth)]
+    auth, brevo = settings.snowflake.auth, settings.brevo
+    given = [settings.snowflake.user, brevo.api_key]
+    return unset(
+        [*given, *(value for _, value in auth), *(value for _, value in brevo.oauth or ())]
+    )
+
+
+def unset(values: Iterable[object]) -> list[str]:
+    """Name the variables of those values that are credentials and not there."""
     return [
-        credential.variable
-        for credential in wanted
-        if isinstance(credential, Credential) and credential.value is None and credential.variable
+        value.variable
+        for value in values
+        if isinstance(value, Credential) and value.value is None and value.variable
     ]

@@ -9,6 +9,8 @@ import typer
 
 from tajo_sf_pipeline import audience as audiences
 from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.cli.dotenv_file import ask, write
+from tajo_sf_pipeline.cli.findings import tell
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, errors, print_json
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.settings import Settings
@@ -23,7 +25,7 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def connect(
-    name: Annotated[str, typer.Argument(help="snowflake")],
+    name: Annotated[str, typer.Argument(help="snowflake or brevo")],
     account: Annotated[str | None, typer.Option(help="org-account, locator or host.")] = None,
     user: Annotated[str, typer.Option(help="The service user to make.")] = "TAJO_INTEGRATION",
     role: Annotated[str, typer.Option(help="The role to make.")] = "TAJO_ROLE",
@@ -32,16 +34,21 @@ def connect(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key pair, write the settings into .env, and print the SQL that lets the key in."""
-    _only_snowflake(name)
+    """Put a credential into .env: Brevo's key, or a key pair and the SQL that lets it in."""
     settings = workspace.load(config)
+    if name == "brevo":
+        from tajo_sf_pipeline.cli import connect_brevo
+
+        tell(name, connect_brevo.connect(settings, yes=yes), as_json=as_json)
+    if name != "snowflake":
+        raise no_such_connector(name)
     folder = settings.path.parent
     path = folder / SLOTS["RSA_PUBLIC_KEY"]
     if path.exists():
-        _ask(f"{path} exists. Keep it as {path.name}.old and make a new key?", yes=yes)
+        ask(f"{path} exists. Keep it as {path.name}.old and make a new key?", yes=yes)
         path.replace(path.with_name(f"{path.name}.old"))
     key = onboarding.make_key(path)
-    _write(
+    write(
         folder / ".env",
         {
             "SNOWFLAKE_ACCOUNT": account or settings.snowflake.account,
@@ -85,7 +92,7 @@ def rotate(
     [new_slot] = SLOTS.keys() - {old_slot}
     path = folder / SLOTS[new_slot]
     if path.exists():
-        _ask(f"{path} exists, from an earlier rotation. Replace it?", yes=yes)
+        ask(f"{path} exists, from an earlier rotation. Replace it?", yes=yes)
         path.unlink()
     key, user = onboarding.make_key(path), settings.snowflake.user.reveal()
     console.print(
@@ -95,9 +102,9 @@ def rotate(
         highlight=False,
         soft_wrap=True,
     )
-    _ask("Has it run?", yes=yes)
+    ask("Has it run?", yes=yes)
     _prove(settings, path)
-    _write(folder / ".env", {KEY_PATH: path.name})
+    write(folder / ".env", {KEY_PATH: path.name})
     console.print(
         f"2. The new key signs in, and .env names it now. When no run uses the old one any more:\n"
         f"   ALTER USER {user} UNSET {old_slot};  -- and remove {folder / old_name}",
@@ -124,27 +131,18 @@ def _tables(settings: Settings) -> Iterable[Table]:
     }
 
 
-def _write(path: Path, variables: dict[str, str]) -> None:
-    """Set the variables in .env, which its owner alone may read; others in it stay."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    for name, value in variables.items():
-        dotenv.set_key(path, name, value, quote_mode="never")
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if not yes and not typer.confirm(question, err=True):
-        raise ConfigurationError("TAJO-133", "nothing was changed", "Answer yes, or give --yes.")
-
-
 def _only_snowflake(name: str) -> None:
     if name == "brevo":
         raise ConfigurationError(
-            "TAJO-107",
-            "`tajo connectors connect brevo` is not built in this version",
-            "Write BREVO_API_KEY into the .env beside tajo.yaml.",
+            "TAJO-109",
+            "Brevo keeps no second key to change over to",
+            "Make a new API key, `tajo connectors connect brevo`, then delete the old one.",
         )
     if name != "snowflake":
-        raise ConfigurationError(
-            "TAJO-108", f"there is no connector {name!r}", "Choose snowflake or brevo."
-        )
+        raise no_such_connector(name)
+
+
+def no_such_connector(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        "TAJO-108", f"there is no connector {name!r}", "Choose snowflake or brevo."
+    )

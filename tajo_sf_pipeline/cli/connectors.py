@@ -1,24 +1,25 @@
-"""`tajo connectors`: prove the credentials, run syncs."""
+"""`tajo connectors`: what is connected, proof of the credentials, syncs."""
 
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from tajo_sf_pipeline import audience as audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.cli.connect import connect, rotate
-from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, print_json
-from tajo_sf_pipeline.cli.runs import run_all, show_outcomes
+from tajo_sf_pipeline.cli import plan
+from tajo_sf_pipeline.cli.config import unset
+from tajo_sf_pipeline.cli.connect import connect, no_such_connector, rotate
+from tajo_sf_pipeline.cli.dates import DateOption, FromOption, ToOption, chosen_days
+from tajo_sf_pipeline.cli.findings import tell
+from tajo_sf_pipeline.cli.outcomes import exit_code, show_outcomes
+from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
+from tajo_sf_pipeline.cli.plan import AcceptOption, FullOption
+from tajo_sf_pipeline.cli.runs import run_all
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.statement import Statement
-from tajo_sf_pipeline.window import SyncPath
-
-if TYPE_CHECKING:
-    from tajo_sf_pipeline.snowflake.probe import Finding
+from tajo_sf_pipeline.sync.guards import accepted
 
 app = typer.Typer(no_args_is_help=True)
 app.command("connect")(connect)
@@ -26,81 +27,95 @@ app.command("rotate")(rotate)
 NameArgument = Annotated[str, typer.Argument(help="snowflake or brevo")]
 
 
+@app.command("list")
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the connectors: where they lead, how they sign in, and what is missing for that."""
+    settings = workspace.load(config)
+    rows = [_snowflake(settings), _brevo(settings)]
+    if as_json:
+        print_json(rows)
+        return
+    table = plain_table()
+    for heading in ("connector", "enabled", "where", "signs in by", "missing"):
+        table.add_column(heading)
+    for row in rows:
+        enabled = "yes" if row["enabled"] else "no"
+        missing = ", ".join(row["missing"]) or "nothing"
+        table.add_row(row["name"], enabled, row["where"], row["signs_in_by"], missing)
+    console.print(table)
+
+
+def _snowflake(settings: Settings) -> dict[str, Any]:
+    snowflake = settings.snowflake
+    secrets = [snowflake.user, *(value for _, value in snowflake.auth)]
+    return {
+        "name": "snowflake",
+        "enabled": snowflake.enabled,
+        "where": snowflake.host or snowflake.account,
+        "signs_in_by": snowflake.auth.method,
+        "missing": unset(secrets),
+    }
+
+
+def _brevo(settings: Settings) -> dict[str, Any]:
+    brevo = settings.brevo
+    return {
+        "name": "brevo",
+        "enabled": brevo.enabled,
+        "where": brevo.base_url,
+        "signs_in_by": "oauth_client_credentials" if brevo.oauth else "api_key",
+        "missing": unset([brevo.api_key, *(value for _, value in brevo.oauth or ())]),
+    }
+
+
 @app.command("test")
 def prove(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Prove credentials, rights and network by harmless reads, one line for each finding."""
+    """Prove credentials, rights and network by harmless calls, one line for each finding."""
     settings = workspace.load(config)
     loaded = audiences.load(settings)
     match name:
         case "snowflake":
             from tajo_sf_pipeline.snowflake.probe import findings
 
-            _tell(list(findings(settings.snowflake, settings.path.parent, loaded)), as_json=as_json)
+            found = list(findings(settings.snowflake, settings.path.parent, loaded))
         case "brevo":
-            from tajo_sf_pipeline.brevo.probe import probe
+            from tajo_sf_pipeline.brevo import probe
 
-            found = probe(settings.brevo, [name for one in loaded for name in one.attributes])
-            if as_json:
-                print_json({"connector": name, "ok": True, **found})
-                return
-            console.print("brevo: signed in")
-            for key, value in found.items():
-                told = ", ".join(value) if isinstance(value, list) else value
-                console.print(f"  {key.replace('_', ' ')}: {told}", highlight=False)
+            found = list(probe.findings(settings.brevo, loaded, settings.home / "budget"))
         case _:
-            raise ConfigurationError(
-                "TAJO-108", f"there is no connector {name!r}", "Choose snowflake or brevo."
-            )
-
-
-def _tell(found: "list[Finding]", *, as_json: bool) -> None:
-    """Print the findings; end with the code of the first that is an error."""
-    if as_json:
-        findings = [finding.as_json() for finding in found]
-        ok = all(finding.error is None for finding in found)
-        print_json({"connector": "snowflake", "ok": ok, "findings": findings})
-    else:
-        for finding in found:
-            mark = "[green]ok[/]  " if finding.error is None else "[red]FAIL[/]"
-            told = finding.found if finding.error is None else str(finding.error)
-            console.print(f"{mark} {finding.what}: {escape(told)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(next((one.error.exit_code for one in found if one.error), 0))
+            raise no_such_connector(name)
+    tell(name, found, as_json=as_json)
 
 
 @app.command()
 def sync(
     name: NameArgument,
     audience: Annotated[str | None, typer.Option(help="One audience; default: all.")] = None,
-    day: Annotated[
-        datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="The sync date; default: today."),
-    ] = None,
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="Backfill from this date on."),
-    ] = None,
-    last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Backfill to this date.")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Forget how far the last run came.")] = False,
+    day: DateOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    full: FullOption = False,
     query: Annotated[str | None, typer.Option(help="A one-off: the SELECT itself.")] = None,
     list_id: Annotated[int | None, typer.Option(help="A one-off: its Brevo list.")] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="A one-off: column=ATTRIBUTE, repeated.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Not built yet.")] = False,
+    accept: AcceptOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Stop after the plan, as `tajo plan` shows it.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sync audiences from Snowflake to Brevo, one Dagster run for each audience and date."""
+    """Sync audiences from Snowflake to Brevo, one Dagster run for each audience and date.
+
+    Ctrl-C and SIGTERM stop it in an orderly way, with 130 and 143; what was sent is told.
+    """
     if name != "snowflake":
         raise ConfigurationError(
             "TAJO-108", f"{name!r} is not a source of audiences", "Run `... sync snowflake`."
         )
-    if dry_run:
-        raise ConfigurationError(
-            "TAJO-107", "--dry-run is not built in this version", "Run without it."
-        )
+    guards = tuple(sorted(accepted(accept or ())))
     settings = workspace.load(config)
     if query is not None:
         chosen = [_one_off(settings, query, list_id, mapping or [])]
@@ -111,32 +126,17 @@ def sync(
     else:
         loaded = audiences.load(settings)
         chosen = [loaded.named(audience)] if audience else list(loaded)
-    outcomes = list(run_all(settings, chosen, _days(settings, day, first, last), full=full))
+    days = chosen_days(settings, day, first, last)
+    if dry_run:
+        plans = plan.dry_runs(settings, chosen, days, full=full, accept=guards)
+        plan.show(plans, as_json=as_json)
+        raise typer.Exit(plan.exit_code(plans))
+    outcomes = list(run_all(settings, chosen, days, full=full, accept=guards))
     if as_json:
         print_json([outcome.as_json() for outcome in outcomes])
     else:
         show_outcomes(outcomes)
-    raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
-
-
-def _days(
-    settings: Settings, day: datetime | None, first: datetime | None, last: datetime | None
-) -> list[tuple[date, SyncPath]]:
-    today = settings.today()
-    if first is None and last is None:
-        chosen = day.date() if day else today
-        return [(chosen, "incremental" if chosen >= today else "backfill")]
-    if day is not None or first is None:
-        raise ConfigurationError(
-            "TAJO-109", "a range is --from D --to D, without --date", "Give either form."
-        )
-    end = last.date() if last else today
-    days = (end - first.date()).days
-    if days < 0:
-        raise ConfigurationError(
-            "TAJO-109", f"--from {first.date()} is after --to {end}", "Exchange them."
-        )
-    return [(first.date() + timedelta(days=n), "backfill") for n in range(days + 1)]
+    raise typer.Exit(exit_code(outcomes))
 
 
 def _one_off(settings: Settings, query: str, list_id: int | None, pairs: list[str]) -> Audience:

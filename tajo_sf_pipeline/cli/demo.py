@@ -18,6 +18,7 @@ from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.cli import sandbox as local
+from tajo_sf_pipeline.cli.outcomes import Outcome, show_outcomes
 from tajo_sf_pipeline.cli.output import (
     ConfigOption,
     JsonOption,
@@ -26,7 +27,7 @@ from tajo_sf_pipeline.cli.output import (
     plain_table,
     print_json,
 )
-from tajo_sf_pipeline.cli.runs import Outcome, run_all, show_outcomes
+from tajo_sf_pipeline.cli.runs import run_all
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.settings import Settings
@@ -125,7 +126,7 @@ def _contacts(settings: Settings) -> list[dict[str, Any]]:
         return []
     step = max(first.num_rows // _SHOWN_CONTACTS, 1)
     keys = first["_key"].to_pylist()[::step][:_SHOWN_CONTACTS]
-    with Client(settings.brevo) as client:
+    with Client(settings.brevo, budget=settings.home / "budget") as client:
         return [client.get(f"/contacts/{quote(key, safe='')}") for key in keys]
 
 

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 
 import typer
 
-from tajo_sf_pipeline import __version__
+from tajo_sf_pipeline import __version__, logs
 from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.cli import config, connectors, demo, sandbox
+from tajo_sf_pipeline.cli import (
+    audiences,
+    config,
+    connectors,
+    dead_letters,
+    demo,
+    ledger,
+    plan,
+    sandbox,
+    status,
+)
 from tajo_sf_pipeline.cli.output import errors, print_json
-from tajo_sf_pipeline.errors import ConfigurationError, TajoError
+from tajo_sf_pipeline.errors import TajoError
 
 DEFECT = 70
-# They stand in the interface; an unknown command would be a poorer answer.
-NOT_BUILT = (
-    *(("audiences",), ("plan",), ("dead-letters",), ("status",)),
-    *(("connectors", "list"),),
-)
 
 app = typer.Typer(
     name="tajo",
@@ -26,9 +31,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(audiences.app, name="audiences", help="Show audiences and preview their rows.")
 app.add_typer(config.app, name="config", help="Check the workspace file.")
 app.add_typer(connectors.app, name="connectors", help="Test the connectors and run syncs.")
+app.add_typer(dead_letters.app, name="dead-letters", help="Rows that were refused, and why.")
+app.add_typer(ledger.app, name="ledger", help="What Brevo has accepted: copies of it, and rows.")
 app.add_typer(sandbox.app, name="sandbox", help="A local Snowflake and a local Brevo.")
+app.command("plan")(plan.plan)
+app.command("status")(status.status)
 app.command("demo")(demo.demo)
 
 
@@ -55,22 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        _refuse_what_is_not_built(given)
+        with logs.instead_of_text(workspace.log_format()):
+            _run(given)
+    except TajoError as error:  # TAJO_LOG itself
+        sys.exit(_tell(error, as_json="--json" in given))
+
+
+def _run(given: list[str]) -> None:
+    try:
         app(given)  # ends by itself, with 2 where the command line is wrong
     except TajoError as error:
         sys.exit(_tell(error, as_json="--json" in given))
     except Exception as error:  # noqa: BLE001 - the boundary: everything else is our defect
         sys.exit(_tell_defect(error))
-
-
-def _refuse_what_is_not_built(given: list[str]) -> None:
-    for command in NOT_BUILT:
-        if given[: len(command)] == list(command):
-            raise ConfigurationError(
-                "TAJO-107",
-                f"`tajo {' '.join(command)}` is not built in this version",
-                "`tajo --help` lists what is.",
-            )
 
 
 def _tell(error: TajoError, *, as_json: bool) -> int:

@@ -4,14 +4,17 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.sync.summary import Summary
 
 ConfigOption = Annotated[
@@ -28,6 +31,11 @@ def print_json(document: Any) -> None:
     """Print at once: a command that goes on, as `sandbox up` does, has somebody waiting for it."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
     sys.stdout.flush()
+
+
+def local_time(moment: datetime, settings: Settings) -> str:
+    """Write a moment as the workspace's own clock showed it."""
+    return f"{moment.astimezone(ZoneInfo(settings.file.timezone)):%Y-%m-%d %H:%M}"
 
 
 def plain_table(title: str | None = None) -> Table:
@@ -56,9 +64,10 @@ def runs_table(title: str | None, summaries: list[Summary]) -> Table:
 
 _COLUMNS = (
     *("extracted", "rejected", "mapped", "created", "updated", "unchanged"),
-    *("stale", "failed", "pending", "api_calls", "seconds"),
+    *("stale", "skipped_by_mode", "removed", "retried", "failed", "pending"),
+    *("api_calls", "seconds"),
 )
-_SHOWN_IF_ANY = frozenset({"stale", "failed", "pending"})
+_SHOWN_IF_ANY = frozenset({"stale", "skipped_by_mode", "removed", "retried", "failed", "pending"})
 
 
 def _number(value: float) -> str:

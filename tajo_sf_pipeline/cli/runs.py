@@ -1,44 +1,35 @@
-"""Runs through Dagster, and what the terminal shows of them."""
+"""Runs through Dagster, one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
+from tajo_sf_pipeline import logs
 from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.cli.output import bars, console, errors, runs_table
-from tajo_sf_pipeline.errors import TajoError
+from tajo_sf_pipeline.cli.interrupts import orderly
+from tajo_sf_pipeline.cli.outcomes import Outcome
+from tajo_sf_pipeline.cli.output import bars
+from tajo_sf_pipeline.errors import InterruptedRunError, TajoError
+from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline.sync.summary import Summary
 from tajo_sf_pipeline.window import SyncPath
 
-ROWS_FAILED, OUTAGE = 1, 5
-
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A run's summary, or the error that ended it."""
+class Order:
+    """One run to be made: an audience on a sync date, and what a person says about it.
 
-    audience: str
+    `accept` are guards that may be passed this once; `replay` counts the dead letters it is for.
+    """
+
+    audience: Audience
     day: date
-    summary: Summary | None = None
-    error: TajoError | None = None
-
-    @property
-    def exit_code(self) -> int:
-        if self.error is not None:
-            return self.error.exit_code
-        assert self.summary is not None
-        if self.summary.pending:
-            return OUTAGE
-        return ROWS_FAILED if self.summary.failed else 0
-
-    def as_json(self) -> dict[str, Any]:
-        if self.summary is not None:
-            return self.summary.as_json()
-        assert self.error is not None
-        place = {"audience": self.audience, "sync_date": self.day.isoformat()}
-        return {**place, "error": self.error.as_json()}
+    path: SyncPath
+    full: bool = False
+    accept: tuple[str, ...] = ()
+    replay: int = 0
 
 
 def run_all(
@@ -47,44 +38,58 @@ def run_all(
     days: list[tuple[date, SyncPath]],
     *,
     full: bool = False,
+    accept: tuple[str, ...] = (),
 ) -> Iterator[Outcome]:
     """Run every audience on every day, in their order; one that fails stops only itself."""
+    return run_each(
+        settings,
+        [Order(audience, day, path, full, accept) for day, path in days for audience in chosen],
+    )
+
+
+def run_each(settings: Settings, orders: Sequence[Order]) -> Iterator[Outcome]:
+    """Make the runs, one after the other; one that fails stops only itself.
+
+    Ctrl-C and SIGTERM stop the run that is on its way and leave out those that would follow.
+    """
     from tajo_sf_pipeline import defs
     from tajo_sf_pipeline.defs import runs
 
-    with bars() as drawn, runs.instance(settings) as instance:
-        definitions = defs.build(settings, only=tuple(chosen), progress=drawn.of)
-        for day, path in days:
-            for audience in chosen:
-                try:
-                    summary = runs.run(
-                        definitions,
-                        instance,
-                        settings,
-                        audience=audience,
-                        day=day,
-                        path=path,
-                        full=full,
-                    )
-                    yield Outcome(audience.name, day, summary=summary)
-                except TajoError as error:
-                    yield Outcome(audience.name, day, error=error)
+    personal_data = settings.file.log_personal_data
+    logs.start(settings.log_format, settings.secrets(), personal_data=personal_data)
+    chosen = {order.audience.name: order.audience for order in orders}
+    stopped = 0
+    with orderly() as signalled, bars() as drawn, runs.instance(settings) as instance:
+        definitions = defs.build(settings, only=tuple(chosen.values()), progress=drawn.of)
+        for order in orders:
+            name, day = order.audience.name, order.day
+            if stopped:
+                yield Outcome(name, day, stopped=stopped)
+                continue
+            try:
+                summary = runs.run(
+                    definitions,
+                    instance,
+                    settings,
+                    audience=order.audience,
+                    day=day,
+                    path=order.path,
+                    full=order.full,
+                    accept=order.accept,
+                    replay=order.replay,
+                )
+                yield Outcome(name, day, summary=summary)
+            except TajoError as error:
+                yield Outcome(name, day, error=error)
+            except InterruptedRunError as error:
+                stopped, run_id = signalled(), error.run_id
+                summary_so_far = _so_far(Places(settings.home, name), run_id)
+                yield Outcome(name, day, summary=summary_so_far, run_id=run_id, stopped=stopped)
 
 
-def show_outcomes(outcomes: list[Outcome], title: str | None = None) -> None:
-    """Print runs as a table, and below it every error and every run with refused rows."""
-    done = [outcome.summary for outcome in outcomes if outcome.summary]
-    if done:
-        console.print(runs_table(title, done))
-    for outcome in outcomes:
-        if outcome.error is not None:
-            told = f"{outcome.audience} {outcome.day}: {outcome.error}"
-            errors.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
-        elif outcome.exit_code and outcome.summary is not None:
-            errors.print(
-                f"{outcome.audience} {outcome.day}: {outcome.summary.failed} rows refused by "
-                f"Brevo, {outcome.summary.pending} without an answer; they stay out of the ledger "
-                "and come again with the next run.",
-                style="red",
-                soft_wrap=True,
-            )
+def _so_far(places: Places, run_id: str) -> Summary | None:
+    """Give how far a run came that was stopped; None if it had not planned anything yet."""
+    if not places.ledger.exists():
+        return None
+    latest = Ledger(places.ledger).runs()
+    return next((summary for _, summary in latest if summary.run_id == run_id), None)

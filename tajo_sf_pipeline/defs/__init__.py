@@ -4,10 +4,15 @@ import dagster as dg
 
 from tajo_sf_pipeline import audience as audiences
 from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.defs.alerting import alert_sensors
 from tajo_sf_pipeline.defs.assets import audience_assets, source_tables
 from tajo_sf_pipeline.defs.checks import audience_checks
-from tajo_sf_pipeline.defs.jobs import incremental_job, incremental_schedule
+from tajo_sf_pipeline.defs.freshness import freshness_checks
+from tajo_sf_pipeline.defs.jobs import audience_job
+from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf
+from tajo_sf_pipeline.defs.schedules import incremental_schedule
+from tajo_sf_pipeline.defs.sensors import freshness_sensor, missed_dates_sensor
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.stages import Progress, silent
 
@@ -17,26 +22,31 @@ def build(
 ) -> dg.Definitions:
     """Make the definitions of a workspace: all its audiences, or `only` those given."""
     chosen = tuple(audiences.load(settings)) if only is None else only
-    jobs = {audience.name: incremental_job(audience) for audience in chosen}
+    return dg.Definitions.merge(
+        dg.Definitions(
+            assets=source_tables(settings, chosen),
+            sensors=alert_sensors(settings),
+            resources={"one_run": OneRun()},
+            # A step in a process of its own costs 4 s. Set here and not on the jobs: backfills of
+            # assets run in a job that Dagster makes itself.
+            executor=dg.in_process_executor,
+        ),
+        *(_audience(PartitionOf(settings, audience, progress)) for audience in chosen),
+    )
+
+
+def _audience(partition_of: PartitionOf) -> dg.Definitions:
+    """Make all that is an audience's own."""
+    settings, audience = partition_of.settings, partition_of.audience
+    incremental = audience_job(audience, "incremental")
+    backfill = audience_job(audience, "backfill")
     return dg.Definitions(
-        assets=[
-            *source_tables(settings, chosen),
-            *(
-                asset
-                for audience in chosen
-                for asset in audience_assets(PartitionOf(settings, audience, progress))
-            ),
+        assets=audience_assets(partition_of),
+        asset_checks=[*audience_checks(partition_of), freshness_checks(settings, audience)],
+        jobs=[incremental, backfill],
+        schedules=[incremental_schedule(settings, audience, incremental)],
+        sensors=[
+            freshness_sensor(settings, audience, incremental),
+            missed_dates_sensor(settings, audience, backfill),
         ],
-        asset_checks=[
-            check
-            for audience in chosen
-            for check in audience_checks(PartitionOf(settings, audience, progress))
-        ],
-        jobs=list(jobs.values()),
-        schedules=[
-            incremental_schedule(settings, audience, jobs[audience.name]) for audience in chosen
-        ],
-        # A step in a process of its own costs 4 s. Set here and not on the jobs: backfills of
-        # assets run in a job that Dagster makes itself.
-        executor=dg.in_process_executor,
     )

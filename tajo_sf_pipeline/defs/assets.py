@@ -1,12 +1,16 @@
 """An audience's chain: extract -> mapped -> sync, with the tables that its SQL reads upstream."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
+from tajo_sf_pipeline import inspection
 from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.defs import metadata
+from tajo_sf_pipeline.defs import checks, metadata
+from tajo_sf_pipeline.defs.failures import step
+from tajo_sf_pipeline.defs.freshness import policy
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.errors import MappingError
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.statement import Table
 
@@ -22,12 +26,14 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         key=[name, "extract"],
         deps=[_key(table) for table in _sources(settings, audience)],
         partitions_def=partitions,
+        required_resource_keys={"one_run"},
         group_name=name,
         kinds={"snowflake"},
         owners=owners,
         description=f"What the warehouse returns. {audience.description}.",
         metadata=metadata.of_statement(audience.statement),
     )
+    @step(partition_of)
     def extract(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         partition = partition_of(context)
         extracted = partition.extract()
@@ -35,46 +41,57 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
             context.log.info(metadata.told(extracted))
         if snowflake.debug or snowflake.log_queries:
             context.log.info("statement %s:\n%s", extracted.query_id, audience.statement.text)
-        return dg.MaterializeResult(
-            metadata=metadata.of_extract(extracted, partition.places.extract(partition.day))
-        )
+        return dg.MaterializeResult(metadata=metadata.of_extract(extracted, partition))
 
     @dg.asset(
         key=[name, "mapped"],
         deps=[extract],
         partitions_def=partitions,
+        required_resource_keys={"one_run"},
         group_name=name,
         kinds={"arrow"},
         owners=owners,
         description=f"As Brevo would take them, without the rejects. {audience.description}.",
         metadata=metadata.of_mapping(audience),
+        check_specs=[checks.covered_spec(partition_of)],
     )
-    def mapped(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    @step(partition_of)
+    def mapped(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         partition = partition_of(context)
-        result = partition.map()
+        try:
+            result = partition.map()
+        except MappingError as error:
+            yield checks.not_covered(error)
+            raise
         if result.unmapped:
             context.log.warning("not mapped, so not sent: %s", ", ".join(result.unmapped))
-        return dg.MaterializeResult(
-            metadata=metadata.of_mapped(
-                result,
-                partition.places.rejected(partition.day),
-                show_keys=settings.file.log_personal_data,
-            )
+        yield dg.MaterializeResult(
+            metadata=metadata.of_mapped(result, partition),
+            check_results=[checks.covered(result)],
         )
 
     @dg.asset(
         key=[name, "sync"],
         deps=[mapped],
         partitions_def=partitions,
+        required_resource_keys={"one_run"},
         group_name=name,
         kinds={"brevo"},
         owners=owners,
         description=f"What Brevo has accepted. {audience.description}.",
         # One writer for an audience, whichever run it belongs to.
         pool=f"audience_{name}",
+        freshness_policy=policy(settings, audience),
     )
+    @step(partition_of)
     def sync(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata=metadata.of_sync(partition_of(context).sync()))
+        partition = partition_of(context)
+        summary = partition.sync()
+        inspection.remember(partition)
+        delivered = inspection.delivered(partition, summary)
+        return dg.MaterializeResult(metadata=metadata.of_sync(summary, delivered, partition))
 
     return [extract, mapped, sync]
 
@@ -95,7 +112,7 @@ def source_tables(settings: Settings, audiences: Iterable[Audience]) -> list[dg.
 
 
 def _sources(settings: Settings, audience: Audience) -> tuple[Table, ...]:
-    return audience.statement.sources(settings.snowflake.database, settings.snowflake.schema_)
+    return audience.sources(settings.snowflake.database, settings.snowflake.schema_)
 
 
 def _key(table: Table) -> dg.AssetKey:

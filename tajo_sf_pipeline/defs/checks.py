@@ -1,155 +1,138 @@
 """What must hold of a partition; the blocking checks stand between `mapped` and any write."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import dagster as dg
-import duckdb
 
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, TajoError
+from tajo_sf_pipeline.inspection import judged
+from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC, RULES, Rule, applied
+from tajo_sf_pipeline.quality.verdict import Verdict
+from tajo_sf_pipeline.stages import Mapped
+
+# `mapped` itself tells of this one: where it fails there is nothing to map, nor to check.
+COVERED = "columns_covered"
+_SEVERITIES = {"warn": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 
 
 def audience_checks(partition_of: PartitionOf) -> list[dg.AssetChecksDefinition]:
-    """Make the checks of an audience: two on `mapped` that block, two on `sync` that tell."""
-    name = partition_of.audience.name
-    partitions = sync_dates(partition_of.settings)
-    mapped, sync = dg.AssetKey([name, "mapped"]), dg.AssetKey([name, "sync"])
+    """Make the checks of an audience: those on `mapped` before any write, those on `sync` after."""
+    return [
+        _checks(partition_of, "mapped", [rule for rule in ON_MAPPED if rule.name != COVERED]),
+        _checks(partition_of, "sync", ON_SYNC),
+    ]
+
+
+def covered_spec(partition_of: PartitionOf) -> dg.AssetCheckSpec:
+    """Declare the check that the asset `mapped` carries in itself."""
+    return _spec(partition_of, "mapped", RULES[COVERED])
+
+
+def covered(mapped: Mapped) -> dg.AssetCheckResult:
+    counts = {"mapped": len(mapped.columns), "unmapped": len(mapped.unmapped), "missing": 0}
+    return dg.AssetCheckResult(check_name=COVERED, passed=True, metadata=counts)
+
+
+def not_covered(error: MappingError) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=COVERED,
+        passed=False,
+        description=error.next_step,
+        metadata={"code": error.code, **_metadata(Verdict(False, problems=(error.happened,)))},
+    )
+
+
+def _checks(
+    partition_of: PartitionOf, asset: str, rules: Iterable[Rule]
+) -> dg.AssetChecksDefinition:
+    audience = partition_of.audience
+    wanted = {rule.name: applied(rule, audience.checks) for rule in rules}
+    key = dg.AssetKey([audience.name, asset])
 
     @dg.multi_asset_check(
-        name=f"{name}_mapped_checks",
-        specs=[
-            _spec(
-                mapped,
-                "rows_accounted_for",
-                partitions,
-                "Every extracted row is mapped or rejected (S01). If not, run the partition again "
-                "from `extract`.",
-                blocking=True,
-            ),
-            _spec(
-                mapped,
-                "keys_unique",
-                partitions,
-                "No two mapped rows are the same contact.",
-                blocking=True,
-            ),
-        ],
+        name=f"{audience.name}_{asset}_checks",
+        specs=[_spec(partition_of, asset, rule) for rule in wanted.values()],
         can_subset=True,
+        required_resource_keys={"one_run"},
     )
-    def mapped_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        partition = partition_of(context)
-        judges = {"rows_accounted_for": _rows_accounted_for, "keys_unique": _keys_unique}
-        for key in context.selected_asset_check_keys:
-            passed, found = judges[key.name](partition)
-            yield dg.AssetCheckResult(
-                asset_key=mapped, check_name=key.name, passed=passed, metadata=found
-            )
+    @step(partition_of)
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        selected = {key.name for key in context.selected_asset_check_keys}
+        # All before the first is told: a try that an outage ends leaves no history.
+        found = list(judged(partition_of(context), [name for name in wanted if name in selected]))
+        for name, verdict in found:
+            yield _result(key, wanted[name], verdict)
 
-    @dg.multi_asset_check(
-        name=f"{name}_sync_checks",
-        specs=[
-            _spec(
-                sync,
-                "conservation",
-                partitions,
-                "extracted = rejected + stale + unchanged + skipped_by_mode + planned, planned = "
-                "confirmed + failed + pending, and the ledger agrees (S01, S02).",
-            ),
-            _spec(
-                sync,
-                "everything_confirmed",
-                partitions,
-                "Brevo accepted every row that was sent. Those that it refused are in "
-                "dead_letters/ with its reason; correct them in the source and run again.",
-            ),
-        ],
-        can_subset=True,
-    )
-    def sync_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        partition = partition_of(context)
-        for key in context.selected_asset_check_keys:
-            judge = _conservation if key.name == "conservation" else _everything_confirmed
-            yield judge(partition, sync)
-
-    return [mapped_checks, sync_checks]
+    return checks
 
 
-def _spec(
-    asset: dg.AssetKey,
-    name: str,
-    partitions: dg.PartitionsDefinition,
-    description: str,
-    *,
-    blocking: bool = False,
-) -> dg.AssetCheckSpec:
+def _spec(partition_of: PartitionOf, asset: str, rule: Rule) -> dg.AssetCheckSpec:
     """Declare a check with a history for each partition, which is PREVIEW in Dagster 1.13."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
-            name,
-            asset=asset,
-            blocking=blocking,
-            partitions_def=partitions,
-            description=description,
+            rule.name,
+            asset=dg.AssetKey([partition_of.audience.name, asset]),
+            blocking=rule.blocking,
+            partitions_def=sync_dates(partition_of.settings),
+            description=rule.description,
         )
 
 
-def _rows_accounted_for(partition: Partition) -> tuple[bool, dict[str, int]]:
-    places, day = partition.places, partition.day
-    files = {
-        "extracted": places.extract(day),
-        "mapped": places.mapped(day),
-        "rejected": places.rejected(day),
-    }
-    found = {name: parquet.rows(file) for name, file in files.items()}
-    return found["extracted"] == found["mapped"] + found["rejected"], found
-
-
-def _keys_unique(partition: Partition) -> tuple[bool, dict[str, int]]:
-    with duckdb.connect() as database:
-        rows, keys = database.execute(
-            "SELECT count(*), count(DISTINCT _key) FROM read_parquet(?)",
-            [str(partition.places.mapped(partition.day))],
-        ).fetchall()[0]
-    return rows == keys, {"rows": rows, "keys": keys}
-
-
-def _conservation(partition: Partition, sync: dg.AssetKey) -> dg.AssetCheckResult:
-    ledger = Ledger(partition.places.ledger)
-    summary = ledger.run_of(partition.run_id)
-    in_ledger = ledger.confirmed_by(partition.run_id)
-    in_extract = parquet.rows(partition.places.extract(partition.day))
+def _result(asset: dg.AssetKey, rule: Rule, verdict: Verdict) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        asset_key=sync,
-        check_name="conservation",
-        passed=summary.conserved
-        and summary.extracted == in_extract
-        and summary.confirmed == in_ledger,
-        metadata={
-            "extract_rows": in_extract,
-            "ledger_rows": in_ledger,
-            **summary.counts,
-        },
+        asset_key=asset,
+        check_name=rule.name,
+        passed=verdict.passed,
+        severity=_SEVERITIES["warn" if verdict.mild else rule.severity],
+        description=None if verdict.passed else "; ".join(verdict.problems),
+        metadata=_metadata(verdict),
     )
 
 
-def _everything_confirmed(partition: Partition, sync: dg.AssetKey) -> dg.AssetCheckResult:
-    summary = Ledger(partition.places.ledger).run_of(partition.run_id)
-    return dg.AssetCheckResult(
-        asset_key=sync,
-        check_name="everything_confirmed",
-        passed=summary.confirmed == summary.planned,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "planned": summary.planned,
-            "confirmed": summary.confirmed,
-            "failed": summary.failed,
-            "pending": summary.pending,
-            "dead_letters": dg.MetadataValue.path(
-                str(partition.places.dead_letters(partition.day))
-            ),
-        },
+def stopped(instance: dg.DagsterInstance, run_id: str) -> TajoError:
+    """Give the error of a run that a blocking check has stopped, as its evaluation tells it."""
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    failed = [
+        found
+        for event in events
+        if event.dagster_event
+        and not (found := event.dagster_event.asset_check_evaluation_data).passed
+        and found.blocking
+        and found.severity is dg.AssetCheckSeverity.ERROR
+    ]
+    told = {name: entry.value for name, entry in failed[0].metadata.items()}
+    if "code" in told:
+        kind = MappingError if told["kind"] == MappingError.kind else GuardError
+        return kind(str(told["code"]), str(told["message"]), str(told["next_step"]))
+    problems = "; ".join(f"{check.check_name}: {check.description}" for check in failed)
+    place = failed[0].asset_key.to_user_string()
+    if place.endswith("/sync"):
+        return RefusedError(
+            "TAJO-831",
+            f"a check on {place} failed after the delivery: {problems}",
+            "Correct what it names; what Brevo has confirmed stays, and is not sent again.",
+            reason=problems,
+        )
+    return GuardError(
+        "TAJO-801",
+        f"a check on {place} stopped the run before any write: {problems}",
+        "Look at the check in Dagster's UI, correct what it names, and run the date again.",
     )
+
+
+def _metadata(verdict: Verdict) -> dict[str, Any]:
+    found: dict[str, Any] = dict(verdict.counts)
+    if verdict.error is not None:
+        found |= {**verdict.error.as_json(), "message": verdict.error.happened}
+    if verdict.problems:
+        lines = "\n".join(f"- {problem}" for problem in verdict.problems)
+        found["problems"] = dg.MetadataValue.md(lines)
+    if verdict.examples:
+        records = [dg.TableRecord(dict(example)) for example in verdict.examples]
+        found["examples"] = dg.MetadataValue.table(records=records)
+    return found

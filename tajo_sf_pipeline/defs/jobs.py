@@ -1,62 +1,49 @@
-"""One job and one schedule for each audience: the incremental path."""
-
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+"""Two jobs for each audience, so that either path can be paused, replayed or cancelled alone."""
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._utils.schedules import reverse_cron_string_iterator
 
 from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.partitions import PATH_TAG
-from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.window import SyncPath
+
+AUDIENCE_TAG = "tajo/audience"
+# Both in the queue of runs and in an audience's pool, where the greater goes first.
+PRIORITIES: dict[SyncPath, int] = {"incremental": 10, "backfill": -10}
+_DESCRIPTIONS: dict[SyncPath, str] = {
+    "incremental": "one sync date from Snowflake to Brevo, from where the last run came to",
+    "backfill": "past sync dates again, one run for each; what today's run wrote stays",
+}
 
 
-def job_name(audience: str) -> str:
-    return f"{audience}_incremental"
+def job_name(audience: str, path: SyncPath = "incremental") -> str:
+    return f"{audience}_{path}"
 
 
-def incremental_job(audience: Audience) -> UnresolvedAssetJobDefinition:
+def run_tags(audience: str, path: SyncPath) -> dict[str, str]:
+    """Give the tags of a run of one path, by which the instance's limits know it."""
+    return {
+        PATH_TAG: path,
+        AUDIENCE_TAG: audience,
+        "dagster/priority": str(PRIORITIES[path]),
+    }
+
+
+def audience_job(audience: Audience, path: SyncPath) -> UnresolvedAssetJobDefinition:
+    """Make the job of one path; dagster.yaml limits how many backfills run at once."""
     return dg.define_asset_job(
-        job_name(audience.name),
-        selection=dg.AssetSelection.groups(audience.name),
-        tags={PATH_TAG: "incremental", "tajo/audience": audience.name},
-        description=f"{audience.description}: one sync date from Snowflake to Brevo.",
+        job_name(audience.name, path),
+        selection=dg.AssetSelection.groups(audience.name) - _judged_by_sensor(audience),
+        tags=run_tags(audience.name, path),
+        metadata={"retries_after_an_outage": RETRIES[path].max_retries},
+        description=f"{audience.description}: {_DESCRIPTIONS[path]}.",
     )
 
 
-def incremental_schedule(
-    settings: Settings, audience: Audience, job: UnresolvedAssetJobDefinition
-) -> dg.ScheduleDefinition:
-    """Run every sync date since the tick before; it starts off, a person switches it on.
-
-    The first tick of a day asks for the day before as well: its last hours are new.
-    """
-    zone = settings.file.timezone
-
-    @dg.schedule(
-        name=f"{audience.name}_schedule",
-        cron_schedule=audience.schedule,
-        job=job,
-        execution_timezone=zone,
-        description=f"Syncs {audience.name} at {audience.schedule} ({zone}).",
+def _judged_by_sensor(audience: Audience) -> dg.AssetSelection:
+    """Select the checks that speak of the audience as a whole, which no run of a date can."""
+    sync = dg.AssetKey([audience.name, "sync"])
+    return dg.AssetSelection.checks(
+        dg.AssetCheckKey(sync, "on_time"), dg.AssetCheckKey(sync, "cursor_moves")
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-        tick: datetime = context.scheduled_execution_time
-        first = max(_day(_previous(tick, audience.schedule, zone), zone), settings.file.start_date)
-        days = (_day(tick, zone) - first).days
-        return [
-            dg.RunRequest(run_key=f"{tick.isoformat()}/{day}", partition_key=day.isoformat())
-            for day in (first + timedelta(days=number) for number in range(days + 1))
-        ]
-
-    return schedule
-
-
-def _previous(tick: datetime, cron: str, zone: str) -> datetime:
-    ticks = reverse_cron_string_iterator(tick.timestamp(), cron, zone)
-    return next(moment for moment in ticks if moment < tick)
-
-
-def _day(moment: datetime, zone: str) -> date:
-    return moment.astimezone(ZoneInfo(zone)).date()

@@ -1,6 +1,6 @@
-"""What Dagster's UI shows of each step."""
+"""What Dagster's UI shows of each step: what arrived, what changed, what was refused and why."""
 
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,14 +8,19 @@ import pyarrow as pa
 
 from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.field_mapping import KEY_FIELD
-from tajo_sf_pipeline.masking import masked
+from tajo_sf_pipeline.defs import lineage, links
+from tajo_sf_pipeline.field_mapping import FLAGS, KEY_FIELD
+from tajo_sf_pipeline.inspection import Delivered
+from tajo_sf_pipeline.lineage import origins
+from tajo_sf_pipeline.preview import Previewed, first_rows
+from tajo_sf_pipeline.quality.rows import first_rejects
+from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.snowflake.cost import Cost
-from tajo_sf_pipeline.stages import Extracted, Mapped
+from tajo_sf_pipeline.stages import Extracted, Mapped, Partition
 from tajo_sf_pipeline.statement import Statement
 from tajo_sf_pipeline.sync.summary import Summary
 
-_SHOWN_REJECTS = 5
+_PREVIEWED = 5
 Metadata = dict[str, Any]
 
 
@@ -27,19 +32,35 @@ def of_statement(statement: Statement) -> Metadata:
 
 
 def of_mapping(audience: Audience) -> Metadata:
-    rows = "\n".join(f"| `{source}` | {target} |" for source, target in audience.fields.items())
+    rows = [(f"`{source}`", field.to) for source, field in audience.fields.items()]
     return {
-        "field_mapping": dg.MetadataValue.md(f"| column | Brevo |\n|---|---|\n{rows}"),
-        "destination": _destination(audience),
+        "field_mapping": _table(("column", "Brevo"), rows),
+        "destination": audience.destination.told(),
     }
 
 
-def of_extract(extracted: Extracted, file: Path) -> Metadata:
+def of_extract(extracted: Extracted, partition: Partition) -> Metadata:
+    snowflake, audience = partition.settings.snowflake, partition.audience
+    columns = tuple(extracted.schema.names)
+    page = links.of_query(snowflake, extracted.query_id)
+    known = origins(audience.statement, snowflake.database, snowflake.schema_, columns)
     return {
         "dagster/partition_row_count": extracted.rows,
         "dagster/column_schema": _schema(extracted.schema),
-        "file": dg.MetadataValue.path(str(file)),
+        "dagster/column_lineage": lineage.of_extract(known),
+        "what_arrived": _table(
+            ("what", "how much"),
+            [
+                ("rows", f"{extracted.rows:,}"),
+                ("columns", len(columns)),
+                ("Arrow, in MB", f"{extracted.bytes / 1e6:,.1f}"),
+                ("seconds that Snowflake took", f"{extracted.executing_seconds:,.1f}"),
+                ("seconds to fetch", f"{extracted.fetching_seconds:,.1f}"),
+            ],
+        ),
+        "file": dg.MetadataValue.path(str(partition.places.extract(partition.day))),
         "query_id": extracted.query_id,
+        **({"query_page": dg.MetadataValue.url(page)} if page else {}),
         "arrow_bytes": extracted.bytes,
         "partitions": extracted.partitions,
         "executing_seconds": round(extracted.executing_seconds, 3),
@@ -55,30 +76,69 @@ def _cost(cost: Cost | str) -> Metadata:
     return {"queued_seconds": cost.queued_seconds, "cloud_services_credits": cost.credits}
 
 
-def of_mapped(mapped: Mapped, rejected: Path, *, show_keys: bool) -> Metadata:
+def of_mapped(mapped: Mapped, partition: Partition) -> Metadata:
+    audience, rejected = partition.audience, partition.places.rejected(partition.day)
+    show = partition.settings.file.log_personal_data
+    given = mapped.rows + mapped.rejected
     found: Metadata = {
         "dagster/partition_row_count": mapped.rows,
         "dagster/column_schema": _schema(mapped.schema),
+        "dagster/column_lineage": lineage.of_mapped(
+            audience.name, _made_of(partition, mapped.schema.names)
+        ),
         "rejected_rows": mapped.rejected,
+        "rejected_share": round(mapped.rejected / given, 4) if given else 0.0,
         "unmapped_columns": ", ".join(mapped.unmapped) or "none",
         "seconds": round(mapped.seconds, 3),
     }
+    if first := list(first_rows(partition, _PREVIEWED)):
+        found["preview"] = _preview(first)
+    if mapped.losses:
+        found["losses"] = dg.MetadataValue.md("\n".join(f"- {loss}" for loss in mapped.losses))
+    if mapped.suspicions:
+        found["suspicions"] = _table(
+            ("looks wrong, and was not touched", "rows"), mapped.suspicions.items()
+        )
     if mapped.rejected:
-        reasons = "\n".join(f"| {reason} | {rows} |" for reason, rows in mapped.reasons.items())
-        found["rejects"] = dg.MetadataValue.md(f"| reason | rows |\n|---|---|\n{reasons}")
-        found["first_rejects"] = _first_rejects(rejected, show_keys=show_keys)
+        found["rejects"] = _table(("reason", "rows"), mapped.reasons.items())
+        records = [dg.TableRecord(dict(row)) for row in first_rejects(rejected, show=show)]
+        found["first_rejects"] = dg.MetadataValue.table(records=records)
     return found
 
 
-def of_sync(summary: Summary) -> Metadata:
-    return {
+def of_sync(summary: Summary, delivered: Delivered, partition: Partition) -> Metadata:
+    settings, audience = partition.settings, partition.audience
+    mapped = parquet.schema(partition.places.mapped(partition.day))
+    types = {field.name: str(field.type) for field in mapped}
+    targets = delivered.targets
+    numbers = {name: found for name, found in summary.as_json().items() if name not in _ELSEWHERE}
+    found: Metadata = {
         "dagster/partition_row_count": summary.confirmed,
-        **{
-            name: value
-            for name, value in summary.as_json().items()
-            if name not in ("audience", "sync_date", "run_id")
-        },
+        "dagster/column_schema": dg.TableSchema(
+            columns=[dg.TableColumn(to, types[column]) for to, column in targets.items()]
+        ),
+        "dagster/column_lineage": lineage.of_sync(audience.name, targets),
+        "what_changed": _table(("rows", "how many", "which"), _changes(summary)),
+        **numbers,
+        "minutes": round(summary.seconds / 60, 2),
+        "refused_share": round(summary.failed / summary.planned, 4) if summary.planned else 0.0,
+        "budget_used": delivered.budget_used,
+        "destination": audience.destination.told(),
     }
+    if summary.accepted_guards:
+        found["accepted_guards"] = ", ".join(summary.accepted_guards)
+    if delivered.refusals:
+        found["refused"] = _table(("Brevo's reason", "rows"), delivered.refusals)
+    if delivered.lists:
+        found["lists"] = _lists(settings, delivered.lists)
+    if summary.differences:
+        found["differences"] = _table(("attribute", "contacts"), summary.differences.items())
+    return found
+
+
+_ELSEWHERE = frozenset(
+    {"audience", "sync_date", "run_id", "differences", "accepted_guards", "path", "outcome"}
+)
 
 
 def told(extracted: Extracted) -> str:
@@ -90,9 +150,75 @@ def told(extracted: Extracted) -> str:
     )
 
 
-def _destination(audience: Audience) -> str:
-    to = audience.destination
-    return f"list {to.list_id}" if to.list_id else f"list {to.list!r} in folder {to.folder!r}"
+def _changes(summary: Summary) -> list[tuple[str, str, str]]:
+    return [
+        (name.replace("_", " "), f"{getattr(summary, name):,}", meaning)
+        for name, meaning in _MEANINGS.items()
+        if getattr(summary, name) or name in _ALWAYS
+    ]
+
+
+_ALWAYS = frozenset({"created", "updated", "unchanged"})
+_MEANINGS = {
+    "created": "Brevo did not have them from this audience",
+    "updated": "Brevo had them with other values",
+    "removed": "they have left the audience",
+    "retried": "an earlier run failed to bring them",
+    "unchanged": "Brevo has them as they are, nothing was sent",
+    "stale": "Brevo has something newer, nothing was sent",
+    "skipped_by_mode": "the audience's mode leaves them alone",
+    "rejected": "the mapping could not take them, see `mapped`",
+    "failed": "Brevo refused them, see the reasons",
+    "pending": "Brevo has not answered yet",
+}
+
+
+def _made_of(partition: Partition, mapped: Sequence[str]) -> dict[str, list[str]]:
+    """Give for each mapped column the extract's columns behind it, in their own spelling."""
+    audience = partition.audience
+    extract = parquet.schema(partition.places.extract(partition.day)).names
+    by_name = {name.lower(): name for name in extract}
+    made: dict[str, list[str]] = {}
+    for source, field in audience.fields.items():
+        target = "_key" if source == audience.key_column else FLAGS.get(field.to, field.to)
+        if target in mapped:
+            made[target] = [
+                by_name[name] for name in sorted(field.reads(source)) if name in by_name
+            ]
+    if audience.cursor in by_name:
+        made["_version"] = [by_name[audience.cursor]]
+    return made
+
+
+def _preview(rows: Iterable[Previewed]) -> dg.MetadataValue[Any]:
+    """Show each row as three lines: as it came, as Brevo gets it, or why it does not."""
+    table = [
+        (row.row, _line(row.source), _line(row.mapped or {}), "; ".join(row.reasons))
+        for row in rows
+    ]
+    return _table(("row", "source", "mapped", "rejected because"), table)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
+
+
+def _lists(settings: Settings, lists: Iterable[tuple[str, int, int]]) -> dg.MetadataValue[Any]:
+    rows = []
+    for name, number, contacts in lists:
+        page = links.of_list(settings.brevo, number)
+        rows.append((f"[{name}]({page})" if page else name, number, contacts))
+    return _table(("list", "id", "rows of this run"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue[Any]:
+    lines = [head, ["---"] * len(head), *rows]
+    told = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+    return dg.MetadataValue.md(told)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _schema(schema: pa.Schema) -> dg.TableSchema:
@@ -111,26 +237,3 @@ _DESCRIPTIONS = {
     "_payload": "the contact as Brevo's JSON",
     "_fingerprint": "the hash of the payload and of the mapping's version",
 }
-
-
-def _first_rejects(path: Path, *, show_keys: bool) -> dg.TableMetadataValue:
-    first = next(parquet.batches(path)).slice(0, _SHOWN_REJECTS).to_pylist()
-    return dg.MetadataValue.table(
-        records=[
-            dg.TableRecord(
-                {
-                    "row": row["row"],
-                    "key": _shown(row["key"], show=show_keys),
-                    "column": row["column"],
-                    "reason": row["reason"],
-                }
-            )
-            for row in first
-        ]
-    )
-
-
-def _shown(key: str | None, *, show: bool) -> str:
-    if key is None:
-        return ""
-    return key if show else masked(key)

@@ -14,6 +14,9 @@ from tajo_sf_pipeline.window import SyncPath
 
 PATH_TAG = "tajo/path"
 FULL_TAG = "tajo/full"
+# Comma-separated names of guards that a person lets pass, and how many dead letters are replayed.
+ACCEPT_TAG = "tajo/accept_guard"
+REPLAY_TAG = "tajo/replay"
 BACKFILL_TAG = "dagster/backfill"
 
 
@@ -49,6 +52,7 @@ class PartitionOf:
             path=self._path(day, context.run.tags),
             run_id=context.run.run_id,
             full=FULL_TAG in context.run.tags,
+            accept=tuple(filter(None, context.run.tags.get(ACCEPT_TAG, "").split(","))),
             progress=self.progress,
         )
 

@@ -3,26 +3,37 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
 
 from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.defs.checks import stopped
+from tajo_sf_pipeline.defs.failures import TERMINAL_TAG
 from tajo_sf_pipeline.defs.jobs import job_name
-from tajo_sf_pipeline.defs.partitions import FULL_TAG, PATH_TAG, sync_dates
-from tajo_sf_pipeline.errors import ConfigurationError, GuardError
+from tajo_sf_pipeline.defs.partitions import (
+    ACCEPT_TAG,
+    FULL_TAG,
+    PATH_TAG,
+    REPLAY_TAG,
+    sync_dates,
+)
+from tajo_sf_pipeline.errors import ConfigurationError, InterruptedRunError
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline.sync.summary import Summary
 from tajo_sf_pipeline.window import SyncPath
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+# A terminal shows progress and a table; a machine that reads logs wants the run's own too.
+_CONSOLE_LEVEL = {"text": "CRITICAL", "json": "INFO"}
 
 
 @contextmanager
@@ -50,11 +61,14 @@ def run(
     day: date,
     path: SyncPath,
     full: bool = False,
+    accept: Sequence[str] = (),
+    replay: int = 0,
 ) -> Summary:
     """Run one partition of one audience to its end; raise the error that failed it.
 
     The summary's seconds are those of the whole run. `full` forgets how far the
-    incremental path has come, not the ledger.
+    incremental path has come, not the ledger. `accept` names guards that a person lets pass, and
+    `replay` tells how many dead letters the run is for: both stand in the run's tags.
     """
     known = sync_dates(settings)
     if not known.has_partition_key(day.isoformat()):
@@ -64,24 +78,34 @@ def run(
             f"{known.get_last_partition_key()}",
             "Choose a date between these, or move start_date in tajo.yaml.",
         )
-    started = time.monotonic()
+    tags = {
+        PATH_TAG: path,
+        TERMINAL_TAG: "true",
+        FULL_TAG: "true" if full else "",
+        ACCEPT_TAG: ",".join(accept),
+        REPLAY_TAG: str(replay or ""),
+    }
+    started, run_id = time.monotonic(), str(uuid.uuid4())
     try:
-        result = definitions.resolve_job_def(job_name(audience.name)).execute_in_process(
+        definitions.resolve_job_def(job_name(audience.name, path)).execute_in_process(
             instance=opened,
+            run_id=run_id,
             partition_key=day.isoformat(),
-            tags={PATH_TAG: path} | ({FULL_TAG: "true"} if full else {}),
-            run_config=_QUIET,
+            tags={name: text for name, text in tags.items() if text},
+            run_config=_console(_CONSOLE_LEVEL[settings.log_format]),
         )
     except DagsterAssetCheckFailedError as error:
-        raise GuardError(
-            "TAJO-801",
-            f"a check on {audience.name}/mapped stopped the run before any write: {error}",
-            "Look at the check in Dagster's UI, correct what it names, and run the date again.",
-        ) from error
-    except DagsterExecutionInterruptedError:
-        raise KeyboardInterrupt from None  # what a terminal's program ends with
-    summary = Ledger(Places(settings.home, audience.name).ledger).run_of(result.run_id)
+        raise stopped(opened, run_id) from error
+    except dg.Failure as failure:
+        raise failure.__cause__ or failure from None  # the step's own error is what is told
+    except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+        raise InterruptedRunError(run_id) from None
+    summary = Ledger(Places(settings.home, audience.name).ledger).run_of(run_id)
     return replace(summary, seconds=round(time.monotonic() - started, 3))
+
+
+def _console(level: str) -> dict[str, Any]:
+    return {"loggers": {"console": {"config": {"log_level": level}}}}
 
 
 def _shipped_instance_file() -> Path:

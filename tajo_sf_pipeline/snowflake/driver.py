@@ -1,5 +1,7 @@
 """Arrow batches over the driver, connected through dagster-snowflake's SnowflakeResource."""
 
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,13 +34,14 @@ class Driver:
         with told(self._snowflake, statement.origin), self._connection(query_tag) as connection:
             started_at, clock = datetime.now(UTC), time.monotonic()
             cursor = connection.cursor()
-            # A time-out and Ctrl-C, which is also how Dagster terminates a run, cancel the
-            # statement: the driver sees to both (snowflake/connector/cursor.py).
-            cursor.execute(
-                text,
-                [_typed(value) for value in values],
-                timeout=self._snowflake.statement_timeout,
-            )
+            # A time-out and Ctrl-C cancel the statement: the driver sees to both
+            # (snowflake/connector/cursor.py).
+            with _terminated_like_interrupted():
+                cursor.execute(
+                    text,
+                    [_typed(value) for value in values],
+                    timeout=self._snowflake.statement_timeout,
+                )
             schema = arrow_schema(cursor.description)
             yield Result(
                 query_id=cursor.sfqid,
@@ -87,6 +90,19 @@ class Driver:
             except BaseException:
                 connection.close()  # get_connection() closes only after a good end
                 raise
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does while the driver listens to that alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _typed(value: object) -> object:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.errors import ConfigurationError, PermissionDeniedError, TajoError
+from tajo_sf_pipeline.finding import Finding
 from tajo_sf_pipeline.settings import Snowflake
 from tajo_sf_pipeline.snowflake.transports import warehouse
 from tajo_sf_pipeline.snowflake.warehouse import Warehouse
@@ -22,19 +23,6 @@ _SESSION = Statement(
     'CURRENT_SCHEMA() AS "schema"',
     "the connection test",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: what was found, or the error that says what to do."""
-
-    what: str
-    found: str = ""
-    error: TajoError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        told = {"error": self.error.as_json()} if self.error else {"found": self.found}
-        return {"check": self.what, "ok": self.error is None, **told}
 
 
 def findings(

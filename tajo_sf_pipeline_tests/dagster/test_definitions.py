@@ -184,18 +184,6 @@ def test_no_asset_sets_a_backfill_policy(graph: AssetGraph) -> None:
     assert {None} == {graph.get(key).backfill_policy for key in graph.get_all_asset_keys()}
 
 
-def test_each_audience_has_one_job_of_its_three_assets(definitions: dg.Definitions) -> None:
-    """The job selects the whole chain and says which path and audience it is."""
-    jobs = {job.name: job for job in definitions.get_repository_def().get_all_jobs()}
-    assert {"__ASSET_JOB", *(f"{name}_incremental" for name in AUDIENCES)} == jobs.keys()
-    for name in AUDIENCES:
-        job = jobs[f"{name}_incremental"]
-        assert {"tajo/path": "incremental", "tajo/audience": name} == job.tags
-        assert {dg.AssetKey([name, step]) for step in ("extract", "mapped", "sync")} == set(
-            job.asset_layer.executable_asset_keys
-        )
-
-
 @pytest.mark.parametrize("timezone", ["UTC", "Europe/Paris"])
 def test_each_audience_has_one_schedule_that_a_person_switches_on(
     tmp_path: Path, timezone: str

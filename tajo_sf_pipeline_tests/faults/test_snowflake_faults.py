@@ -123,7 +123,8 @@ def _failed(workspace: Workspace, code: int, *told: str) -> None:
     sandbox = workspace.sandbox
     secrets = (sandbox.programmatic_access_token, sandbox.oauth_refresh_token, "eyJ", "Traceback")
     assert [] == [text for text in secrets if text in ran.err + ran.out]
-    assert [] == [path for path in workspace.home.rglob("*") if path.is_file()]
+    left = [path for path in workspace.home.rglob("*") if path.is_file()]
+    assert [] == [path for path in left if path.suffix != ".lock"]
     assert {} == workspace.brevo.contacts()
 
 
@@ -615,13 +616,15 @@ def test_at_most_twenty_statements_of_a_user_run_at_once(
 
 
 # Ctrl-C.
+SLOWEST = 240  # seconds: a process of its own, on a machine that may be slow
 
 
+@pytest.mark.timeout(2 * SLOWEST)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a terminate"])
 def test_an_interrupt_cancels_the_statement(
     people: Workspace, snowflake: Snowflake, number: signal.Signals
 ) -> None:
-    """The statement ends in Snowflake, the process with 130 and without a word."""
+    """The statement ends in Snowflake, the process with the signal's code; nothing was sent."""
     mark = f"{people.prefix}_endless"
     people.audience("people", f"{ENDLESS} WHERE '{mark}' = '{mark}'", {"email": "email"})
     with forwarding_to(snowflake.url) as forwarder:
@@ -633,12 +636,16 @@ def test_an_interrupt_cancels_the_statement(
     assert "SQL execution canceled" == cancelled["error"]
 
 
-def test_an_interrupt_over_the_driver(people: Workspace, snowflake: Snowflake) -> None:
+@pytest.mark.timeout(2 * SLOWEST)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a terminate"])
+def test_an_interrupt_over_the_driver(
+    people: Workspace, snowflake: Snowflake, number: signal.Signals
+) -> None:
     """The driver aborts its request and closes its session."""
     snowflake.plan("slow", seconds=8, call=2)
     with forwarding_to(snowflake.url) as forwarder:
         people.write(snowflake={"transport": "connector", "port": forwarder.port})
-        _interrupt(people, signal.SIGINT, lambda: not snowflake.pending())
+        _interrupt(people, number, lambda: not snowflake.pending())
         assert "/queries/v1/abort-request" in forwarder.paths
     assert 0 == snowflake.open_sessions()
 
@@ -655,14 +662,19 @@ def _interrupt(workspace: Workspace, number: signal.Signals, runs: Callable[[], 
         text=True,
     ) as process:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + SLOWEST
             while not runs():
                 assert process.poll() is None, process.communicate()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             process.send_signal(number)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=SLOWEST)
         finally:
             process.kill()
-    assert (130, "", "") == (process.returncode, out, err)
-    assert [] == [path for path in workspace.home.rglob("*") if path.is_file()]
+    assert (128 + number, "") == (process.returncode, out)
+    assert ["people", "stopped before anything was planned; nothing was sent"] == [
+        err.split()[0],
+        " ".join(err.split()[2:]),
+    ]
+    left = [path for path in workspace.home.rglob("*") if path.is_file()]
+    assert [] == [path for path in left if path.suffix != ".lock"]

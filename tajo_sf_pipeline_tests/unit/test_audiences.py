@@ -265,4 +265,5 @@ def test_one_off_maps_email_by_itself(folder: Folder) -> None:
     """A one-off whose `--map` leaves the key out reads it from the column `email`."""
     loaded = settings.load(folder.path / "tajo.yaml")
     one = audience.one_off(loaded, Statement("SELECT 1", "--query"), {"ltv": "LTV_SCORE"}, 42)
-    assert {"email": "email", "ltv": "LTV_SCORE"} == one.fields
+    targets = {source: field.to for source, field in one.fields.items()}
+    assert {"email": "email", "ltv": "LTV_SCORE"} == targets

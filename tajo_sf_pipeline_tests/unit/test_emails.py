@@ -7,13 +7,12 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tajo_sf_pipeline.mapping import emails
+from tajo_sf_pipeline.mapping.normalisers.emails import email
 from tajo_sf_pipeline_tests.strategies import addresses, plain_addresses
 
 
 def _valid(given: Sequence[str | None]) -> list[bool]:
-    found: list[bool] = emails.valid(pa.array(given, pa.string())).to_pylist()
-    return found
+    return [value is not None for value in email(pa.array(given, pa.string())).values.to_pylist()]
 
 
 def _is_address(text: str) -> bool:
@@ -41,9 +40,3 @@ def test_what_the_short_cut_accepts_is_an_address(given: list[str]) -> None:
 def test_null_and_empty_are_not_addresses() -> None:
     """A missing address is not an address, beside one that is."""
     assert [False, False, True] == _valid([None, "", "a@example.com"])
-
-
-def test_normalised_as_brevo_keeps_them() -> None:
-    """White space around an address and capitals in it do not make another contact."""
-    given = pa.array([" Jane@Example.COM\t", None, "\u00a0x@y.fr\n"])
-    assert ["jane@example.com", None, "x@y.fr"] == emails.normalised(given).to_pylist()

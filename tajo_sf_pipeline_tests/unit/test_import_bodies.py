@@ -40,7 +40,7 @@ def _rows(contacts: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def _bodies(batches: list[pa.RecordBatch]) -> list[tuple[pa.Table, bytes]]:
-    return list(imports.bodies(batches, 42, clear=False))
+    return list(imports.bodies(batches, [42], clear=False))
 
 
 @given(st.data())
@@ -80,7 +80,7 @@ def test_s15_the_same_rows_give_the_same_bytes(data: st.DataObject) -> None:
 @pytest.mark.parametrize("clear", [False, True], ids=["skip", "clear"])
 def test_s10_body_says_what_to_do_with_nulls(clear: bool) -> None:
     """A body names its list, updates contacts that exist, and clears only where asked."""
-    [(_, body)] = imports.bodies([_rows([{"email": "a@example.com"}])], 42, clear=clear)
+    [(_, body)] = imports.bodies([_rows([{"email": "a@example.com"}])], [42], clear=clear)
     assert {
         "jsonBody": [{"email": "a@example.com"}],
         "listIds": [42],
@@ -88,6 +88,17 @@ def test_s10_body_says_what_to_do_with_nulls(clear: bool) -> None:
         "emptyContactsAttributes": clear,
         "disableNotification": True,
     } == json.loads(body)
+
+
+def test_s09_a_body_blocklists_only_where_asked() -> None:
+    """The flag is for a whole body, never false, and stands beside who is to be told of the end."""
+    rows = [_rows([{"email": "a@example.com"}])]
+    [(_, body)] = imports.bodies(
+        rows, [42, 7], clear=False, email_blacklist=True, notify_url="https://example.com/done"
+    )
+    sent = json.loads(body)
+    assert (True, "https://example.com/done") == (sent["emailBlacklist"], sent["notifyUrl"])
+    assert [42, 7] == sent["listIds"]
 
 
 def test_a_row_that_is_too_large_goes_alone() -> None:

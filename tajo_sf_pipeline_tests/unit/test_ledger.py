@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -19,8 +19,10 @@ import pytest
 import stamina.instrumentation
 
 from tajo_sf_pipeline.errors import ConfigurationError, InternalError, TajoError
-from tajo_sf_pipeline.sync import ledger as module
+from tajo_sf_pipeline.sync import ledger_file as module
+from tajo_sf_pipeline.sync.diff import Wanted
 from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.ledger_file import LedgerFile
 from tajo_sf_pipeline.sync.summary import Planned, Summary
 
 JANE, JOHN = "jane@example.com", "john@example.com"
@@ -66,11 +68,22 @@ class Planning:
     def __init__(self, ledger: Ledger, folder: Path) -> None:
         self._ledger = ledger
         self._mapped = folder / "mapped.parquet"
+        self._rejected = folder / "rejected.parquet"
+        pq.write_table(pa.table({"key": pa.array([], pa.string())}), self._rejected)
         self.file = folder / "plans" / "plan.parquet"
 
-    def __call__(self, *rows: Row) -> Planned:
+    def __call__(self, *rows: Row, cursor: bool = False) -> Planned:
         pq.write_table(_table(*rows), self._mapped)
-        return self._ledger.plan(self._mapped, self.file)
+        wanted = Wanted(
+            mapped=self._mapped,
+            rejected=self._rejected,
+            mode="upsert",
+            cursor=cursor,
+            sync_date=date(2026, 3, 1),
+            window_end=_day(9),
+        )
+        planned, _ = self._ledger.diff(wanted, self.file)
+        return planned
 
     def rows(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = pq.read_table(self.file).to_pylist()
@@ -159,22 +172,18 @@ def test_plan_has_the_rows_to_send(ledger: Ledger, plan: Planning) -> None:
     """A plan's rows say who, what and why; unchanged and stale ones are not among them."""
     ledger.confirm(_table((JANE, OLD, _day(1)), ("x@example.com", OLD, _day(9))), "run")
     plan((JOHN, NEW, _day(2)), (JANE, NEW, _day(2)), ("x@example.com", NEW, _day(2)))
+    told = {"_version": _day(2), "_fingerprint": NEW, "_sync_date": date(2026, 3, 1)}
+    expected = [
+        {"_key": JANE, "_row": 1, "action": "update", "reason": "changed"},
+        {"_key": JOHN, "_row": 0, "action": "create", "reason": "new"},
+    ]
     assert [
-        {
-            "_key": JANE,
-            "_payload": f'{{"email":"{JANE}"}}',
-            "_version": _day(2),
-            "_fingerprint": NEW,
-            "action": "update",
-        },
-        {
-            "_key": JOHN,
-            "_payload": f'{{"email":"{JOHN}"}}',
-            "_version": _day(2),
-            "_fingerprint": NEW,
-            "action": "create",
-        },
-    ] == plan.rows()
+        {**told, **row, "_payload": f'{{"email":"{row["_key"]}"}}', "category": "plain"}
+        for row in expected
+    ] == [
+        {name: value for name, value in row.items() if value is not None and value != []}
+        for row in plan.rows()
+    ]
 
 
 def test_nothing_to_send_writes_no_plan(ledger: Ledger, plan: Planning) -> None:
@@ -339,3 +348,140 @@ def test_a_second_process_is_not_waited_for_for_ever(
     monkeypatch.setattr(module, "_LOCK_PATIENCE", timedelta(seconds=0.2))
     with _another_process_holding(path := tmp_path / "ledger" / "vips.duckdb"):
         assert ["TAJO-142", "TAJO-142"] == _refusals(path)
+
+
+def test_history_has_the_payload_before(ledger: Ledger) -> None:
+    """Of a row are known where it came from, and what Brevo accepted last and before."""
+    for day, name in ((1, "Ada"), (2, "Eve"), (3, "Zoe")):
+        row = _table((JANE, day, _day(day)))
+        payload = pa.array([name], pa.string())
+        ledger.confirm(row.set_column(3, "_payload", payload), f"run {day}")
+    known = ledger.history(JANE)
+    assert known is not None
+    assert ("Zoe", "Eve", _day(3), 0, "run 3", True) == (
+        known.payload,
+        known.payload_before,
+        known.version,
+        known.source_row,
+        known.run_id,
+        known.present,
+    )
+    assert None is ledger.history(JOHN)
+
+
+def test_old_payloads_are_not_kept_for_ever(ledger: Ledger, tmp_path: Path) -> None:
+    """After many runs only the last two payloads of each row are in the file."""
+    for number in range(6):
+        ledger.confirm(_table((JANE, number, _day(1)), (JOHN, number, _day(1))), "run")
+    ledger.finish(_summary(), last_sync=None, newest=None)
+    with duckdb.connect(tmp_path / "ledger" / "vips.duckdb", read_only=True) as database:
+        assert [(4,)] == database.execute("SELECT count(*) FROM payloads").fetchall()
+    known = ledger.history(JANE)
+    assert known is not None
+    assert known.payload == known.payload_before == f'{{"email":"{JANE}"}}'
+
+
+def test_forgotten_rows_are_new(ledger: Ledger, plan: Planning) -> None:
+    """What is forgotten is sent again as if it had never been."""
+    ledger.confirm(_table((JANE, NEW, _day(1)), (JOHN, NEW, _day(1))), "run")
+    assert 1 == ledger.forget([JANE, "nobody@example.com"])
+    assert Planned(create=1, unchanged=1) == plan((JANE, NEW, _day(1)), (JOHN, NEW, _day(1)))
+
+
+def _failed(row: Row) -> pa.Table:
+    return _table(row).append_column("why", pa.array(["no"], pa.string()))
+
+
+def test_s06_a_row_that_failed_comes_back_though_the_extract_lacks_it(
+    ledger: Ledger, plan: Planning
+) -> None:
+    """It is tried again with its last values, until a newer row of that key is in the extract."""
+    ledger.fail(_failed((JANE, OLD, _day(1))), "run")
+    assert Planned(create=1, retry=1) == plan((JOHN, NEW, _day(2)))
+    assert {JANE: "retry", JOHN: "create"} == {row["_key"]: row["action"] for row in plan.rows()}
+    assert Planned(create=1) == plan((JANE, NEW, _day(2)))
+    ledger.confirm(_table((JANE, NEW, _day(2))), "run")
+    assert Planned(create=1) == plan((JOHN, NEW, _day(2)))
+
+
+def test_a_held_row_waits_for_a_person(ledger: Ledger, plan: Planning) -> None:
+    """Nobody knows whether it arrived: it is sent again only when it has been released."""
+    ledger.fail(_failed((JANE, NEW, _day(1))), "run", held=True)
+    assert Planned(held=1) == plan((JANE, NEW, _day(1)))
+    assert 1 == ledger.release([JANE])
+    assert Planned(create=1) == plan((JANE, NEW, _day(1)))
+
+
+_SCHEMA_1 = """
+CREATE TABLE schema_version AS SELECT 1 AS version;
+CREATE TABLE contacts (
+    key VARCHAR NOT NULL, fingerprint UBIGINT NOT NULL, version TIMESTAMPTZ NOT NULL,
+    run_id VARCHAR NOT NULL, confirmed_at TIMESTAMPTZ NOT NULL
+);
+CREATE TABLE runs (
+    run_id VARCHAR NOT NULL, finished_at TIMESTAMPTZ NOT NULL, summary JSON NOT NULL
+);
+CREATE TABLE watermark (last_sync TIMESTAMPTZ, newest TIMESTAMPTZ);
+INSERT INTO watermark VALUES ('2026-03-02 00:00:00+00', '2026-03-03 00:00:00+00');
+INSERT INTO contacts VALUES
+    ('jane@example.com', 2, '2026-03-01 00:00:00+00', 'old', '2026-03-01 00:00:00+00');
+INSERT INTO runs VALUES ('old', '2026-03-01 00:00:00+00', '{"audience": "vips", "sync_date":
+    "2026-03-01", "run_id": "old", "extracted": 1, "rejected": 0, "created": 1, "updated": 0,
+    "stale": 0, "unchanged": 0, "confirmed": 1, "failed": 0, "pending": 0, "api_calls": 3,
+    "seconds": 0.5, "skipped_by_mode": 0, "removed": 0, "planned": 1}');
+"""
+
+
+def test_file_of_the_first_version_keeps_working(
+    ledger: Ledger, plan: Planning, tmp_path: Path
+) -> None:
+    """Its rows, its watermark and its runs are known, and it takes what this version writes."""
+    path = tmp_path / "ledger" / "vips.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(path) as database:
+        database.execute(_SCHEMA_1)
+    assert Planned(unchanged=1, create=1) == plan((JANE, NEW, _day(4)), (JOHN, NEW, _day(4)))
+    assert (_day(2), 1) == (ledger.last_sync(), ledger.run_of("old").confirmed)
+    ledger.confirm(_table((JANE, OLD, _day(4))), "run")
+    assert Planned(update=1) == plan((JANE, NEW, _day(4)))
+
+
+def _file(folder: Path) -> LedgerFile:
+    return LedgerFile(folder / "ledger" / "vips.duckdb")
+
+
+def test_backup_and_restore(ledger: Ledger, plan: Planning, tmp_path: Path) -> None:
+    """A copy put back knows what it knew then; what it replaces stays beside it."""
+    copy = tmp_path / "copies" / "vips.duckdb"
+    ledger.confirm(_table((JANE, NEW, _day(1))), "run")
+    _file(tmp_path).backup(copy)
+    ledger.confirm(_table((JOHN, NEW, _day(1))), "run")
+    _file(tmp_path).restore(copy)
+    assert Planned(unchanged=1, create=1) == plan((JANE, NEW, _day(1)), (JOHN, NEW, _day(1)))
+    kept = Ledger(tmp_path / "ledger" / "vips.before-restore")
+    assert 2 == kept.present()
+    assert 0o600 == copy.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("damage", ["another file", "emptied", "header"])
+def test_a_copy_that_is_no_ledger_is_not_restored(
+    ledger: Ledger, tmp_path: Path, damage: str
+) -> None:
+    """The ledger in use stays as it is."""
+    copy = tmp_path / "copy.duckdb"
+    _damaged(copy, damage)
+    ledger.confirm(_table((JANE, NEW, _day(1))), "run")
+    with pytest.raises(ConfigurationError) as refused:
+        _file(tmp_path).restore(copy)
+    assert "TAJO-144" == refused.value.code
+    assert 1 == ledger.present()
+
+
+def test_nothing_to_back_up_or_to_restore(tmp_path: Path) -> None:
+    """A ledger that never was, and a copy that is not there, are told by name."""
+    codes = []
+    for use in (_file(tmp_path).backup, _file(tmp_path).restore):
+        with pytest.raises(ConfigurationError) as refused:
+            use(tmp_path / "copy.duckdb")
+        codes.append(refused.value.code)
+    assert ["TAJO-147", "TAJO-148"] == codes

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tajo_sf_pipeline.mapping.payload import Nulls, contacts_json, fingerprints, json_text
+from tajo_sf_pipeline.field_mapping import Nulls
+from tajo_sf_pipeline.mapping.forms import Made, contacts
+from tajo_sf_pipeline.mapping.payload import fingerprints, json_text
 from tajo_sf_pipeline_tests.strategies import nullable_texts, texts
 
 PAYLOAD = '{"email":"jane@example.com","attributes":{"LTV_SCORE":603.31}}'
@@ -20,6 +22,11 @@ ONE_OF_EACH = {
     "YES": pa.bool_(),
     "DAY": pa.date32(),
 }
+
+
+def contacts_json(keys: pa.Array, attributes: dict[str, pa.Array], nulls: Nulls) -> pa.Array:
+    made = [Made(name, values, nulls) for name, values in attributes.items()]
+    return contacts(keys, [Made("email", keys), *made], "email")
 
 
 def _attributes_of(rows: list[tuple[Any, ...]], nulls: Nulls) -> list[dict[str, Any]]:
@@ -124,3 +131,54 @@ def test_s03_fingerprint_is_of_payload_and_version() -> None:
     ]
     assert found[0] == found[2]
     assert 3 == len(set(found))
+
+
+WIRE: list[tuple[pa.Array, str]] = [
+    (pa.array(["O'Neil"]), '"O\'Neil"'),
+    (pa.array(["🌞"]), '"🌞"'),
+    (pa.array(["שלום"]), '"שלום"'),
+    (pa.array(["a\u200f\u202eb"]), '"a\u200f\u202eb"'),
+    (pa.array(['say "hi" \\ bye\n']), '"say \\"hi\\" \\\\ bye\\n"'),
+    (pa.array(["\x01\x7f"]), '"\\u0001\x7f"'),
+    (pa.array(["NULL"]), '"NULL"'),
+    (pa.array([0.0]), "0"),
+    (pa.array([603.31]), "603.31"),
+    (pa.array([1e308]), "1e+308"),
+    (pa.array([5e-324]), "5e-324"),
+    (pa.array([False]), "false"),
+    (pa.array([date(9999, 12, 31)]), '"9999-12-31"'),
+    (pa.array([date(1900, 1, 1)]), '"1900-01-01"'),
+    (pa.array([date(2024, 2, 29)]), '"2024-02-29"'),
+    (pa.array([["a", 'b"']]), '["a","b\\""]'),
+]
+
+
+@pytest.mark.parametrize(("values", "written"), WIRE, ids=[written for _, written in WIRE])
+def test_s15_on_the_wire(values: pa.Array, written: str) -> None:
+    """These are the bytes that Brevo gets, and a JSON reader makes the value of them again."""
+    [payload] = contacts_json(pa.array(["a@b.co"]), {"X": values}, "skip").to_pylist()
+    assert f'{{"email":"a@b.co","attributes":{{"X":{written}}}}}' == payload
+    [value] = values.to_pylist()
+    wanted = value.isoformat() if isinstance(value, date) else value
+    assert wanted == json.loads(payload)["attributes"]["X"]
+
+
+LISTS = st.lists(st.none() | st.lists(texts, max_size=3), min_size=1, max_size=6)
+
+
+@given(LISTS, st.integers(0, 3))
+def test_lists_come_back_from_json(rows: list[list[str] | None], skipped: int) -> None:
+    """Lists of any length beside each other, and those of a part of a column, stay apart."""
+    column = pa.array([None, ["x"], [], *rows], pa.list_(pa.string())).slice(skipped)
+    keys = pa.array(["a@b.co"] * len(column))
+    written = contacts_json(keys, {"X": column}, "skip").to_pylist()
+    assert column.to_pylist() == [json.loads(text)["attributes"].get("X") for text in written]
+
+
+def test_what_is_sent_beside_the_payload_is_in_the_fingerprint() -> None:
+    """A flag or a list that changes is a change; without any the fingerprint is the payload's."""
+    payloads = pa.array([PAYLOAD] * 3)
+    flags = pa.array([None, True, False])
+    found = fingerprints(payloads, b"version", {"_email_blacklisted": flags}).to_pylist()
+    assert [FINGERPRINT] * 3 == fingerprints(payloads, b"version", {}).to_pylist()
+    assert 4 == len({*found, FINGERPRINT})

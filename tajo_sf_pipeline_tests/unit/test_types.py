@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -10,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tajo_sf_pipeline.mapping.types import brevo_type, converted
+import tajo_sf_pipeline
+from tajo_sf_pipeline.field_mapping import TypeName
+from tajo_sf_pipeline.mapping.normalisers.booleans import boolean
+from tajo_sf_pipeline.mapping.normalisers.moments import dates
+from tajo_sf_pipeline.mapping.normalisers.numbers import number
+from tajo_sf_pipeline.mapping.normalisers.texts import text
+from tajo_sf_pipeline.mapping.types import TYPES, default_type, loss, table
 from tajo_sf_pipeline_tests.strategies import decimals
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -36,27 +43,26 @@ NAIVE = pa.timestamp("us")
 )
 def test_brevo_type(column: pa.DataType, expected: str | None) -> None:
     """Every type of a column has one attribute type, or none."""
-    assert expected == brevo_type(column)
+    kind = default_type(column)
+    assert expected == (kind and TYPES[kind].brevo)
 
 
 def test_decimal_is_the_number_it_says() -> None:
     """603.31 is not 603.3100000000001."""
     column = pa.array([Decimal("603.31"), Decimal("-0.00"), None], pa.decimal128(38, 2))
-    assert [603.31, 0.0, None] == converted(column, "float", "UTC").values.to_pylist()
+    assert [603.31, 0.0, None] == number(column).values.to_pylist()
 
 
 @given(st.lists(decimals))
 def test_decimals_are_the_nearest_doubles(numbers: list[Decimal]) -> None:
     """A decimal is rounded once, and rightly."""
     column = pa.array(numbers, pa.decimal128(38, 6))
-    assert [float(number) for number in numbers] == converted(
-        column, "float", "UTC"
-    ).values.to_pylist()
+    assert [float(number) for number in numbers] == number(column).values.to_pylist()
 
 
 def test_s10_negative_zero_is_zero() -> None:
     """A zero has no sign, whichever type it came from."""
-    values = converted(pa.array([-0.0, 0.0]), "float", "UTC").values.to_pylist()
+    values = number(pa.array([-0.0, 0.0])).values.to_pylist()
     assert [1.0, 1.0] == [math.copysign(1, value) for value in values]
 
 
@@ -64,7 +70,7 @@ def test_numbers_that_json_does_not_have() -> None:
     """NaN and infinity are told as such; the numbers beside them, and nulls, are good."""
     column = pa.array([1.5, math.nan, math.inf, -math.inf, None])
     reason = "is not a finite number"
-    problems = converted(column, "float", "UTC").problems
+    problems = number(column).problems
     assert problems is not None
     assert [None, reason, reason, reason, None] == problems.to_pylist()
 
@@ -74,14 +80,14 @@ def test_s16_numbers_that_would_be_rounded(column: pa.DataType) -> None:
     """An id of 18 digits does not become another id on the way."""
     given = pa.array([2**53 - 1, 2**53, -(2**53), 123456789012345678], column)
     reason = "has more digits than a number in Brevo holds"
-    problems = converted(given, "float", "UTC").problems
+    problems = number(given).problems
     assert problems is not None
     assert [None, reason, reason, reason] == problems.to_pylist()
 
 
 def test_doubles_may_be_large() -> None:
     """A double is what the warehouse has, however large."""
-    assert converted(pa.array([1e300, 2.0**60]), "float", "UTC").problems is None
+    assert number(pa.array([1e300, 2.0**60])).problems is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_doubles_may_be_large() -> None:
 def test_moment_becomes_the_date_there(moment: datetime, timezone: str, day: date) -> None:
     """A timestamp with a zone is the day that it was in the workspace's zone."""
     column = pa.array([moment, None], MOMENT)
-    assert [day, None] == converted(column, "date", timezone).values.to_pylist()
+    assert [day, None] == dates(timezone)(column).values.to_pylist()
 
 
 @given(
@@ -117,7 +123,7 @@ def test_moment_becomes_the_date_there(moment: datetime, timezone: str, day: dat
 )
 def test_moments_become_dates_as_python_says(moment: datetime, timezone: str) -> None:
     """Arrow and Python agree on the day of a moment."""
-    [day] = converted(pa.array([moment], MOMENT), "date", timezone).values.to_pylist()
+    [day] = dates(timezone)(pa.array([moment], MOMENT)).values.to_pylist()
     assert moment.astimezone(ZoneInfo(timezone)).date() == day
 
 
@@ -126,16 +132,39 @@ def test_timestamp_without_zone_is_its_own_date() -> None:
     given = ["2026-03-01T23:59:59.999999", "1969-12-31T23:59:59", "1900-01-01T00:00:01"]
     column = pa.array([datetime.fromisoformat(text) for text in given], NAIVE)
     expected = [date(2026, 3, 1), date(1969, 12, 31), date(1900, 1, 1)]
-    assert expected == converted(column, "date", "Europe/Paris").values.to_pylist()
+    assert expected == dates("Europe/Paris")(column).values.to_pylist()
 
 
 def test_s10_text_is_trimmed_and_empty_is_null() -> None:
     """White space alone is no text; what is inside stays."""
     column = pa.array(["  ", "", " a  b\n", "\u3000", None])
-    assert [None, None, "a  b", None, None] == converted(column, "text", "UTC").values.to_pylist()
+    assert [None, None, "a  b", None, None] == text(column).values.to_pylist()
 
 
 def test_s10_false_is_a_value() -> None:
     """False is not a null."""
     column = pa.array([False, True, None])
-    assert [False, True, None] == converted(column, "boolean", "UTC").values.to_pylist()
+    assert [False, True, None] == boolean(column).values.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "told"),
+    [
+        (pa.decimal128(38, 2), "number", "of up to 38 digits a number in Brevo keeps 15"),
+        (pa.decimal128(15, 2), "number", None),
+        (pa.int64(), "number", None),
+        (NAIVE, "date", "of a moment only the day arrives"),
+        (MOMENT, "timestamp", "a moment arrives to the millisecond"),
+        (pa.date32(), "date", None),
+    ],
+    ids=str,
+)
+def test_s16_loss_of_a_type(column: pa.DataType, kind: TypeName, told: str | None) -> None:
+    """What a type cannot carry over is known before a value is seen."""
+    assert told == loss(column, kind)
+
+
+def test_the_table_in_the_documentation_is_the_one_in_the_code() -> None:
+    """docs/mapping.md shows each type as the code has it."""
+    page = (Path(tajo_sf_pipeline.__file__).parents[1] / "docs" / "mapping.md").read_text()
+    assert "\n".join(table()) in page

@@ -44,6 +44,7 @@ def load_csv(warehouse: Warehouse, table: str, file: Path) -> LoadedTable:
     values = ", ".join(converted(column, kind) for column, kind in types.items())
     inserted = connection.execute(f"INSERT INTO {target} SELECT {values} FROM {source}").fetchone()
     assert inserted
+    warehouse.changes.changed((database, schema, name))
     return LoadedTable(f"{database}.{schema}.{name}", inserted[0], types)
 
 

@@ -11,13 +11,16 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import sqlglot
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from snowflake.connector.cursor import DictCursor, SnowflakeCursor
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from tajo_sf_pipeline.sandbox.snowflake import DATABASE, SCHEMA, USER
+from tajo_sf_pipeline.sandbox.snowflake.changes import FUNCTION, Changes
 from tajo_sf_pipeline.sandbox.snowflake.errors import as_snowflake_error
 from tajo_sf_pipeline.sandbox.snowflake.wire import as_sent
 
@@ -63,6 +66,7 @@ class Warehouse(FakeSnow):
         self._sessions_lock = threading.Lock()
         self._closed = False
         self.duck_conn.execute("SET temp_directory = ?", [str(folder / "spilled")])
+        self.changes = Changes(self.duck_conn.cursor())
         for file in folder.glob("*.db"):
             self.provide(file.stem, SCHEMA)
         self.provide(DATABASE, SCHEMA)
@@ -70,6 +74,7 @@ class Warehouse(FakeSnow):
     def provide(self, database: str, schema: str) -> None:
         """Make sure that the database and the schema exist, and are attached."""
         super().connect(database, schema).close()
+        self.changes.provide(database)
 
     def connect(
         self,
@@ -89,6 +94,7 @@ class Warehouse(FakeSnow):
             nop_regexes=nop_regexes,
             **kwargs,
         )
+        session.changes = self.changes
         with self._sessions_lock:
             if self._closed:
                 raise InterruptedError
@@ -131,6 +137,7 @@ class Connection(FakeSnowflakeConnection):
         super().__init__(*args, **kwargs)
         self.unsent: dict[str, pa.Table] = {}
         self.identity = Identity()
+        self.changes: Changes | None = None
 
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> "Cursor":
         return Cursor(self, self._duck_conn, use_dict_result=issubclass(cursor_class, DictCursor))
@@ -163,6 +170,7 @@ class Cursor(FakeSnowflakeCursor):
             # fakesnow answers what it does not know with HTTP 500, which the driver retries
             # for ever; any error of a statement becomes one that the driver raises at once.
             raise as_snowflake_error(error) from error
+        self._note_change(command)
         if kwargs.get("server") and self._arrow_table is not None and self._sfqid:
             table = as_sent(self._arrow_table)
             self._arrow_table = table.slice(0, INLINE_ROWS)
@@ -191,9 +199,19 @@ class Cursor(FakeSnowflakeCursor):
                 total.set("this", total.this.this)
         return transformed
 
+    def _note_change(self, command: str) -> None:
+        if self._conn.changes and command.lstrip()[:6].upper() != "SELECT":
+            with suppress(SqlglotError):
+                for statement in sqlglot.parse(command, read="snowflake"):
+                    if statement:
+                        place = self._conn.database, self._conn.schema
+                        self._conn.changes.note(statement, *place)
+
     def _as_identity(self, node: exp.Expr) -> exp.Expr:
         identity = self._conn.identity
         match node:
+            case exp.Anonymous() if node.name.upper() == FUNCTION and self._conn.changes:
+                return self._conn.changes.call(node, self._conn.database, self._conn.schema)
             case exp.CurrentUser():
                 return exp.Literal.string(identity.user)
             case exp.CurrentRole():

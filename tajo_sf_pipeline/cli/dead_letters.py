@@ -1,0 +1,259 @@
+"""`tajo dead-letters`: the rows that were refused, why, and what a person does about them.
+
+`replay` runs the letters' sync dates again through Dagster: extract, mapping, guards and plan as
+ever, so that the source's values of now are sent, and what Brevo has already is not. The run asks
+for the whole source (as `--full`), because a row that was refused need not have changed since. It
+carries the tag ``tajo/replay``.
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.cli import letters_shown
+from tajo_sf_pipeline.cli.outcomes import Outcome, exit_code, show_outcomes
+from tajo_sf_pipeline.cli.output import (
+    ConfigOption,
+    JsonOption,
+    console,
+    plain_table,
+    print_json,
+)
+from tajo_sf_pipeline.cli.runs import Order, run_each
+from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.sync.dead_letters import CODES, DeadLetters
+from tajo_sf_pipeline.sync.letter import STATES, Filter, Letter, State
+from tajo_sf_pipeline.sync.source_row import source_row
+
+app = typer.Typer(no_args_is_help=True)
+_SHOWN = 50
+IdsArgument = Annotated[list[int] | None, typer.Argument(help="Numbers of letters.")]
+AudienceOption = Annotated[str | None, typer.Option("--audience", help="One audience.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="A part of the reason.")]
+DateOption = Annotated[
+    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Their sync date.")
+]
+KindOption = Annotated[str | None, typer.Option("--kind", help=" or ".join(CODES))]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("list")
+def list_letters(
+    audience: AudienceOption = None,
+    reason: ReasonOption = None,
+    day: DateOption = None,
+    kind: KindOption = None,
+    state: Annotated[str, typer.Option(help=f"all, {', '.join(STATES)}")] = "open",
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = _SHOWN,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List letters, the latest first, and count them by reason."""
+    settings = workspace.load(config)
+    letters = _letters(settings)
+    wanted = _filter((), audience, reason, day, kind, _state(state))
+    found = letters.find(wanted, limit=limit or -1)
+    reasons, total = letters.reasons(wanted), letters.count(wanted)
+    if as_json:
+        counted = [
+            {
+                "column": column or None,
+                "reason": letters_shown.redacted(settings, text),
+                "letters": count,
+            }
+            for (column, text), count in reasons.items()
+        ]
+        listed = [letters_shown.as_json(settings, letter) for letter in found]
+        print_json({"total": total, "reasons": counted, "letters": listed})
+        return
+    if not total:
+        console.print("no dead letters" if state == "all" else f"no dead letters are {state}")
+        return
+    letters_shown.show_reasons(settings, reasons)
+    letters_shown.show_letters(settings, found)
+    if len(found) < total:
+        console.print(f"\nand {total - len(found):,} more: --limit 0 shows all")
+
+
+@app.command()
+def show(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The letter's number.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show all of one letter: the row as it came from the source, as it was sent, and why not."""
+    settings = workspace.load(config)
+    [letter] = _found(settings, Filter((number,)))
+    places = Places(settings.home, letter.audience)
+    row = source_row(places, letter)
+    if as_json:
+        told = letters_shown.as_json(settings, letter, show=True)
+        print_json({**told, "source": row if isinstance(row, dict) else None})
+        return
+    for name, value in letters_shown.described(letter, places).items():
+        console.print(f"[bold]{name:<10}[/] ", end="")
+        console.print(value, markup=False, highlight=False, soft_wrap=True)
+    table = plain_table("\nThe source row")
+    if isinstance(row, str):
+        console.print(f"\n[bold]The source row[/]: {row}")
+    else:
+        for column, value in row.items():
+            mark = "->" if letter.column and column.lower() == letter.column.lower() else ""
+            table.add_row(mark, escape(column), escape(letters_shown.literal(value)))
+        table.show_header = False
+        console.print(table)
+    if letter.payload:
+        console.print("\n[bold]As it was mapped[/]")
+        console.print(letter.payload, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def replay(
+    ids: IdsArgument = None,
+    audience: AudienceOption = None,
+    reason: ReasonOption = None,
+    day: DateOption = None,
+    kind: KindOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the dates of open letters again, all or those that are named, with today's values."""
+    settings = workspace.load(config)
+    chosen = _open(settings, _filter(ids or (), audience, reason, day, kind, "open"))
+    loaded = audiences.load(settings)
+    runs = Counter((letter.sync_date, letter.audience) for letter in chosen)
+    orders = [
+        Order(loaded.named(name), date, "incremental", full=True, replay=count)
+        for (date, name), count in sorted(runs.items())
+    ]
+    outcomes = list(run_each(settings, orders))
+    states = _after(settings, chosen, outcomes)
+    if as_json:
+        print_json({"runs": [one.as_json() for one in outcomes], "letters": states})
+    else:
+        show_outcomes(outcomes)
+        told = ", ".join(f"{count:,} {state}" for state, count in states.items())
+        console.print(f"\n{len(chosen):,} dead letters replayed: {told}", highlight=False)
+    raise typer.Exit(exit_code(outcomes))
+
+
+@app.command()
+def discard(
+    ids: IdsArgument = None,
+    audience: AudienceOption = None,
+    reason: ReasonOption = None,
+    day: DateOption = None,
+    kind: KindOption = None,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give up open letters: their rows are not tried again until the source changes them."""
+    settings = workspace.load(config)
+    wanted = _filter(ids or (), audience, reason, day, kind, "open")
+    if wanted == Filter(state="open"):
+        raise ConfigurationError(
+            "TAJO-156", "no letter is named", "Give their numbers, or --audience, --reason, --date."
+        )
+    chosen = _open(settings, wanted)
+    if not (ids or yes) and not typer.confirm(f"Discard {len(chosen):,} letters?", err=True):
+        raise ConfigurationError("TAJO-133", "nothing was changed", "Answer yes, or give --yes.")
+    _letters(settings).end([letter.id for letter in chosen], "discarded")
+    if as_json:
+        print_json({"discarded": [letter.id for letter in chosen]})
+        return
+    console.print(f"{len(chosen):,} dead letters discarded", highlight=False)
+
+
+def _letters(settings: Settings) -> DeadLetters:
+    return DeadLetters(Places(settings.home, "").letters)
+
+
+def _filter(
+    ids: list[int] | tuple[()],
+    audience: str | None,
+    reason: str | None,
+    day: datetime | None,
+    kind: str | None,
+    state: State | None,
+) -> Filter:
+    if kind is not None and kind not in CODES:
+        raise ConfigurationError(
+            "TAJO-109", f"there is no kind {kind!r}", f"Choose {' or '.join(CODES)}."
+        )
+    return Filter(tuple(ids), audience, day.date() if day else None, reason, kind, state)
+
+
+def _state(text: str) -> State | None:
+    if text == "all":
+        return None
+    for state in STATES:
+        if state == text:
+            return state
+    raise ConfigurationError(
+        "TAJO-109", f"there is no state {text!r}", f"Choose all, {', '.join(STATES)}."
+    )
+
+
+def _found(settings: Settings, wanted: Filter) -> list[Letter]:
+    found = _letters(settings).find(wanted)
+    missing = sorted(set(wanted.ids) - {letter.id for letter in found})
+    if missing or not found:
+        what = f"number {', '.join(map(str, missing))}" if missing else "of that kind"
+        raise ConfigurationError(
+            "TAJO-156", f"there is no dead letter {what}", "`tajo dead-letters list` shows them."
+        )
+    return found
+
+
+def _open(settings: Settings, wanted: Filter) -> list[Letter]:
+    """Give open letters; one that is named and is not open is an error, not left out."""
+    if not wanted.ids:
+        return _found(settings, wanted)
+    found = _found(settings, Filter(wanted.ids))
+    closed = [letter for letter in found if letter.state != "open"]
+    if closed:
+        told = ", ".join(f"{letter.id} is {letter.state}" for letter in closed)
+        raise ConfigurationError(
+            "TAJO-157",
+            f"not open any more: {told}",
+            "`tajo dead-letters list` shows the open ones.",
+        )
+    return found
+
+
+def _after(settings: Settings, chosen: list[Letter], outcomes: list[Outcome]) -> dict[str, int]:
+    """Count what became of the letters; those that nobody wrote again were not in the source."""
+    letters = _letters(settings)
+    done = {
+        (one.audience, one.day): one.summary.run_id for one in outcomes if one.summary is not None
+    }
+    now = {letter.id: letter for letter in letters.find(Filter(tuple(one.id for one in chosen)))}
+    unseen = [
+        letter.id
+        for letter in now.values()
+        if letter.state == "open"
+        and done.get((letter.audience, letter.sync_date), letter.run_id) != letter.run_id
+    ]
+    letters.end(unseen, "replayed")
+    counted: dict[str, int] = {}
+    for letter in now.values():
+        state = "not in the source any more" if letter.id in unseen else _TOLD[letter.state]
+        counted[state] = counted.get(state, 0) + 1
+    return counted
+
+
+_TOLD = {
+    "open": "still open",
+    "accepted": "accepted",
+    "left": "not in the source any more",
+    "replayed": "not in the source any more",
+    "discarded": "discarded",
+}

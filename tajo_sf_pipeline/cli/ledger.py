@@ -1,0 +1,77 @@
+"""`tajo ledger`: what Brevo has accepted, copied and put back; and what is known of one row."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, print_json
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.ledger_file import LedgerFile
+from tajo_sf_pipeline.sync.writer import one_writer
+
+app = typer.Typer(no_args_is_help=True)
+AudienceArgument = Annotated[str, typer.Argument(help="The audience")]
+
+
+@app.command()
+def backup(
+    name: AudienceArgument,
+    copy: Annotated[Path, typer.Argument(help="The file to write")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an audience's ledger; what it has in flight is settled by its next run, not copied."""
+    places = _places(name, config)
+    with one_writer(places.ledger):
+        LedgerFile(places.ledger).backup(copy)
+    _tell(f"{places.ledger} -> {copy}", {"audience": name, "copy": str(copy)}, as_json=as_json)
+
+
+@app.command()
+def restore(
+    name: AudienceArgument,
+    copy: Annotated[Path, typer.Argument(help="A file that `backup` wrote")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a copy in the place of an audience's ledger, which is kept beside it."""
+    places = _places(name, config)
+    with one_writer(places.ledger):
+        LedgerFile(places.ledger).restore(copy)
+    _tell(f"{copy} -> {places.ledger}", {"audience": name, "copy": str(copy)}, as_json=as_json)
+
+
+@app.command()
+def show(
+    name: AudienceArgument,
+    key: Annotated[str, typer.Argument(help="The row's key, for example an e-mail address")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what Brevo accepted of one row, last and before, and which source row it came from."""
+    known = Ledger(_places(name, config).ledger).history(key)
+    told = asdict(known) if known else {}
+    if as_json:
+        print_json(told)
+        return
+    for what, value in told.items():
+        console.print(f"{what:<16} {value}", highlight=False, markup=False, soft_wrap=True)
+    if not told:
+        console.print("Brevo has accepted no row of that key from this audience.")
+
+
+def _places(name: str, config: Path | None) -> Places:
+    settings = workspace.load(config)
+    return Places(settings.home, audiences.load(settings).named(name).name)
+
+
+def _tell(text: str, document: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,68 @@
+"""How a step fails: with our error's code in its metadata, and again only where that helps."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+import dagster as dg
+
+from tajo_sf_pipeline.defs.partitions import PartitionOf
+from tajo_sf_pipeline.errors import TajoError
+from tajo_sf_pipeline.window import SyncPath
+
+# What may be better a little later without anybody doing anything.
+PASSING = frozenset({"vendor_outage", "incomplete", "rate_limit"})
+# A run that a person watches in a terminal fails at once: `patience` has been waited out already.
+TERMINAL_TAG = "tajo/terminal"
+# The incremental path gives up early, since its next tick takes up what it left; a backfill has
+# no next tick, and nobody waits for it.
+RETRIES: dict[SyncPath, dg.RetryPolicy] = {
+    "incremental": dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL),
+    "backfill": dg.RetryPolicy(
+        max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+    ),
+}
+Body = TypeVar("Body", bound=Callable[..., Any])
+
+
+def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
+    """Make a function a step: alone with its date, and its `TajoError` a failure that tells all.
+
+    The failure says code, kind and next step, and its cause is the error itself. Only an outage
+    is tried again, as the path's policy says: Dagster's own would also repeat what a person must
+    mend, and a defect.
+    """
+
+    def decorated(body: Body) -> Body:
+        @functools.wraps(body)
+        def returning(context: dg.AssetExecutionContext) -> Any:
+            with _told(context, partition_of):
+                return body(context)
+
+        @functools.wraps(body)
+        def yielding(context: dg.AssetExecutionContext) -> Iterator[Any]:
+            with _told(context, partition_of):
+                yield from body(context)
+
+        return cast(Body, yielding if inspect.isgeneratorfunction(body) else returning)
+
+    return decorated
+
+
+@contextmanager
+def _told(context: dg.AssetExecutionContext, partition_of: PartitionOf) -> Iterator[None]:
+    try:
+        context.resources.one_run.hold(partition_of(context))
+        yield
+    except TajoError as error:
+        failure = dg.Failure(str(error), {**error.as_json(), "happened": error.happened})
+        policy = RETRIES[partition_of(context).path]
+        passing = error.kind in PASSING and TERMINAL_TAG not in context.run.tags
+        if not passing or context.retry_number >= policy.max_retries:
+            raise failure from error
+        failure.__cause__ = error
+        raise dg.RetryRequested(
+            policy.max_retries, policy.calculate_delay(context.retry_number + 1)
+        ) from failure

@@ -1,0 +1,46 @@
+"""One run at a time for an audience and a sync date, whoever started it."""
+
+import dagster as dg
+import filelock
+from pydantic import PrivateAttr
+
+from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.places import make_home
+from tajo_sf_pipeline.stages import Partition
+
+PATIENCE = 120.0  # seconds
+
+
+class OneRun(dg.ConfigurableResource[None]):
+    """Set up once for a run: what it holds is let go at the run's end, also by a kill.
+
+    A run that was ended by force must not keep its date for ever, so the lock is the file
+    system's and not Dagster's record of what runs.
+    """
+
+    _held: dict[str, filelock.FileLock] = PrivateAttr(default_factory=dict)
+
+    def hold(self, partition: Partition, patience: float = PATIENCE) -> None:
+        """Wait for another run of the date; raise `ConfigurationError` when it takes too long."""
+        name = f"{partition.audience.name}/{partition.day}"
+        if name in self._held:
+            return
+        make_home(partition.settings.home)
+        path = partition.settings.home / "locks" / f"{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = filelock.FileLock(path, timeout=patience, thread_local=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise ConfigurationError(
+                "TAJO-162",
+                f"another run of {partition.audience.name} for {partition.day} is under way, and "
+                f"has not ended within {patience:g} s",
+                "Wait for it, or terminate it in Dagster's UI; then run this date again.",
+            ) from None
+        self._held[name] = lock
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        for lock in self._held.values():
+            lock.release()
+        self._held.clear()

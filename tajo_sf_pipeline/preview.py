@@ -1,0 +1,113 @@
+"""The first rows of an audience as the source has them, as Brevo would get them, and why not."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.quality.personal import shown
+from tajo_sf_pipeline.stages import Partition
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """A source row beside what becomes of it: mapped, or a reason for each column that is wrong.
+
+    What may identify a person is masked, unless the workspace says `log_personal_data`.
+    """
+
+    row: int
+    source: Row
+    mapped: Row | None
+    reasons: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "row": self.row,
+            "source": dict(self.source),
+            "mapped": dict(self.mapped) if self.mapped is not None else None,
+            "reasons": list(self.reasons),
+        }
+
+
+def preview(partition: Partition, limit: int) -> list[Previewed]:
+    """Ask the warehouse for `limit` rows and map them, in a folder that is gone afterwards.
+
+    The query runs as it would for an audience that has never synced; nothing else is written.
+    """
+    audience = partition.audience
+    with tempfile.TemporaryDirectory(prefix="tajo-preview-") as scratch:
+        apart = replace(
+            partition,
+            settings=replace(partition.settings, home=Path(scratch)),
+            audience=replace(audience, statement=audience.statement.limited(limit)),
+            full=True,
+        )
+        apart.extract()
+        apart.map()
+        return list(first_rows(apart, limit))
+
+
+def first_rows(partition: Partition, limit: int) -> Iterator[Previewed]:
+    """Read the first rows of a partition that has been extracted and mapped."""
+    places, day = partition.places, partition.day
+    show = partition.settings.file.log_personal_data
+    personal = personal_names(partition.audience)
+    mapped = {row["_row"]: row for row in _first(places.mapped(day), limit)}
+    reasons = _reasons(places, day, limit)
+    for number, source in enumerate(_first(places.extract(day), limit)):
+        found = mapped.get(number)
+        yield Previewed(
+            row=number,
+            source=_shown(source, show=show, personal=personal),
+            mapped=_shown(_brevo(found), show=show, personal=personal) if found else None,
+            reasons=tuple(reasons.get(number, ())),
+        )
+
+
+def personal_names(audience: Audience) -> frozenset[str]:
+    """Name the columns and attributes that the mapping calls personal, or takes as the key."""
+    found = {"_key"}
+    for source, field in audience.fields.items():
+        if field.personal or source == audience.key_column:
+            found |= {
+                field.to,
+                *(given for name in field.reads(source) for given in (name, name.upper())),
+            }
+    return frozenset(found)
+
+
+def _brevo(row: Row) -> Row:
+    """Leave out what only the product itself wants to know of a mapped row."""
+    return {name: value for name, value in row.items() if not name.startswith("_") or name in _TOLD}
+
+
+_TOLD = frozenset({"_key", "_list", "_email_blacklisted", "_sms_blacklisted"})
+
+
+def _shown(row: Row, *, show: bool, personal: frozenset[str]) -> Row:
+    return {name: shown(name, row[name], show=show, personal=personal) for name in row}
+
+
+def _first(path: Path, limit: int) -> Iterator[Row]:
+    for batch in parquet.batches(path):
+        yield from batch.slice(0, limit).to_pylist()
+        return
+
+
+def _reasons(places: Places, day: date, limit: int) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for batch in parquet.batches(places.rejected(day), ["row", "column", "reason"]):
+        # Duplicates stand behind the others, so the file is read to its end.
+        for row in batch.filter(pc.less(batch["row"], limit)).to_pylist():
+            found.setdefault(row["row"], []).append(f"{row['column']}: {row['reason']}")
+    return found

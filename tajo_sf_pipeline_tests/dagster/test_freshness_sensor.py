@@ -1,0 +1,366 @@
+"""Sensors that look after an audience: changed sources, missed dates, and whether it is fresh."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import httpx
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.freshness import Freshness, Movement, Reached, missed, reached, told
+from tajo_sf_pipeline.snowflake import freshness
+from tajo_sf_pipeline.snowflake.transports import question
+from tajo_sf_pipeline.statement import Statement, Table
+from tajo_sf_pipeline_tests.workspaces import Workspace
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+
+
+_BUILT: dict[str, dg.Definitions] = {}
+
+
+def built(workspace: Workspace) -> dg.Definitions:
+    """Build the definitions, and not again while no file has changed: a daemon keeps them too."""
+    files = [workspace.file, *sorted((workspace.folder / "sql").glob("*"))]
+    said = str([(str(file), file.read_text()) for file in files])
+    if said not in _BUILT:
+        _BUILT.clear()
+        _BUILT[said] = defs.build(workspace.settings())
+    return _BUILT[said]
+
+
+@dataclass(slots=True)
+class Watched:
+    """An audience over a view of one table, and its sensors as the daemon evaluates them."""
+
+    workspace: Workspace
+    instance: dg.DagsterInstance
+    table: str
+    name: str
+    cursors: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        return self.workspace.settings().today()
+
+    def tick(self, sensor: str) -> SensorExecutionData:
+        """Evaluate a sensor, which remembers what it did before."""
+        definitions = built(self.workspace)
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursors.get(sensor),
+            repository_def=definitions.get_repository_def(),
+        )
+        found = definitions.resolve_sensor_def(f"{self.name}_{sensor}").evaluate_tick(context)
+        self.cursors[sensor] = found.cursor
+        for event in found.asset_events:
+            self.instance.report_runless_asset_event(event)
+        return found
+
+    def sync(self) -> None:
+        """Run today, as the terminal does."""
+        settings = self.workspace.settings()
+        runs.run(
+            defs.build(settings),
+            self.instance,
+            settings,
+            audience=self.workspace.load(self.name),
+            day=self.today,
+            path="incremental",
+        )
+
+    def synced(self, day: date) -> None:
+        """Have Dagster know of a good sync of a date, now."""
+        key = dg.AssetKey([self.name, "sync"])
+        made = dg.AssetMaterialization(key, partition=day.isoformat())
+        self.instance.report_runless_asset_event(made)
+
+    def execute(self, sql: str) -> None:
+        """Run a statement in the local Snowflake."""
+        settings = self.workspace.settings()
+        source = question(settings.snowflake, settings.path.parent)
+        with source.running(Statement(sql, "a test"), {}, "") as result:
+            list(result.batches)
+
+    def verdict(self, check: str) -> dg.AssetCheckEvaluation:
+        """Give the last verdict of a check."""
+        key = dg.AssetCheckKey(dg.AssetKey([self.name, "sync"]), check)
+        [record, *_] = self.instance.event_log_storage.get_asset_check_execution_history(key, 1)
+        assert record.event
+        assert record.event.dagster_event
+        return record.event.dagster_event.asset_check_evaluation_data
+
+
+@pytest.fixture
+def watched(workspace: Workspace) -> Iterator[Watched]:
+    """Make one whose sensor may fire every second."""
+    name = workspace.prefix
+    table = workspace.table("people", "email,n", [["ada@example.com", 1]])
+    workspace.write(start_date="2026-10-01")
+    workspace.audience(
+        name,
+        f"SELECT email FROM {table}_view",
+        {"email": "email"},
+        freshness={"min_interval": "1s", "max_age": "30h"},
+    )
+    with runs.instance(workspace.settings()) as instance:
+        found = Watched(workspace, instance, table, name)
+        found.execute(f"CREATE VIEW {table}_view AS SELECT email FROM {table} WHERE n > 0")
+        yield found
+
+
+def test_a_change_below_a_view_starts_one_run(watched: Watched) -> None:
+    """The first look only notes; without an update nothing starts, after one a run for today."""
+    first = watched.tick("freshness")
+    assert ([], "first look: 1 tables noted") == (list(first.run_requests), first.skip_message)
+    quiet = watched.tick("freshness")
+    assert [] == list(quiet.run_requests)
+    assert quiet.skip_message
+    assert quiet.skip_message.startswith("no source table has changed since ")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    [request] = watched.tick("freshness").run_requests
+    assert (str(watched.today), "freshness") == (
+        request.partition_key,
+        request.tags["tajo/requested_by"],
+    )
+    assert [] == list(watched.tick("freshness").run_requests)
+
+
+@pytest.mark.long
+def test_each_change_has_a_run_key_of_its_own(watched: Watched) -> None:
+    """Dagster starts a key once for ever: a later change must not look like an earlier one."""
+    watched.tick("freshness")
+    keys = set()
+    for number in (2, 3):
+        watched.execute(f"UPDATE {watched.table} SET n = {number}")
+        state = json.loads(watched.cursors["freshness"] or "{}")
+        watched.cursors["freshness"] = json.dumps({**state, "asked_at": None})
+        keys |= {request.run_key for request in watched.tick("freshness").run_requests}
+    assert 2 == len(keys)
+
+
+@pytest.mark.long
+def test_a_change_within_the_interval_is_put_off_and_not_lost(watched: Watched) -> None:
+    """What comes too soon after a run says when the next may start, and then starts it."""
+    watched.workspace.audience(
+        watched.name,
+        f"SELECT email FROM {watched.table}",
+        {"email": "email"},
+        freshness={"min_interval": "1h"},
+    )
+    watched.tick("freshness")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    assert 1 == len(list(watched.tick("freshness").run_requests))
+    watched.execute(f"UPDATE {watched.table} SET n = 3")
+    for _ in range(2):
+        found = watched.tick("freshness")
+        assert found.skip_message
+        assert f"changed: MARKETING_DB.PUBLIC.{watched.table}; the next run may" in (
+            found.skip_message
+        )
+    state = json.loads(watched.cursors["freshness"] or "{}")
+    earlier = datetime.fromisoformat(state["asked_at"]) - timedelta(hours=2)
+    watched.cursors["freshness"] = json.dumps({**state, "asked_at": earlier.isoformat()})
+    assert 1 == len(list(watched.tick("freshness").run_requests))
+
+
+def test_a_change_since_yesterday_asks_for_both_dates(watched: Watched) -> None:
+    """Rows of the hours before midnight belong to the date before: a tick would run it too."""
+    watched.tick("freshness")
+    state = json.loads(watched.cursors["freshness"] or "{}")
+    settled = datetime.fromisoformat(state["settled_at"]) - timedelta(days=1)
+    watched.cursors["freshness"] = json.dumps({**state, "settled_at": settled.isoformat()})
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    found = [request.partition_key for request in watched.tick("freshness").run_requests]
+    assert [str(watched.today - timedelta(days=1)), str(watched.today)] == found
+
+
+def test_a_source_is_observed_with_its_last_change(watched: Watched) -> None:
+    """The view's asset shows when the table below it changed, which the view itself cannot tell."""
+    watched.tick("freshness")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    events = watched.tick("freshness").asset_events
+    [observed] = [event for event in events if isinstance(event, dg.AssetObservation)]
+    path = ["snowflake", "MARKETING_DB", "PUBLIC", f"{watched.table}_VIEW"]
+    assert path == list(observed.asset_key.path)
+    told = {name: value.value for name, value in observed.metadata.items()}
+    assert f"MARKETING_DB.PUBLIC.{watched.table}" == told["tables_below"]
+    assert before.timestamp() < float(str(told["dagster/last_updated_timestamp"]))
+
+
+@pytest.mark.long
+def test_a_warehouse_that_does_not_answer_is_a_skip_that_says_so(watched: Watched) -> None:
+    """The tick is not lost: the audience's own verdict is written all the same."""
+    watched.tick("freshness")
+    cursor = watched.cursors["freshness"]
+    watched.workspace.write(snowflake={"port": 9, "network_timeout": 1, "login_timeout": 1})
+    found = watched.tick("freshness")
+    assert found.skip_message
+    assert "the warehouse was not asked: TAJO-501" in found.skip_message
+    assert cursor == found.cursor
+    assert ["on_time"] == [
+        event.check_name
+        for event in found.asset_events
+        if isinstance(event, dg.AssetCheckEvaluation)
+    ]
+
+
+def test_the_question_is_one_statement(watched: Watched) -> None:
+    """Asked every few minutes it must cost next to nothing: no rows, no scan, one round."""
+    watched.tick("freshness")
+    url = f"{watched.workspace.sandbox.snowflake_url}/admin/statements"
+    before = httpx.get(url).json()["statements"]
+    watched.tick("freshness")
+    after = httpx.get(url).json()["statements"][len(before) :]
+    [statement] = [one["sql"] for one in after if watched.table in one["sql"]]
+    assert statement.startswith("SELECT SYSTEM$LAST_CHANGE_COMMIT_TIME('")
+
+
+def test_backfilling_an_old_date_does_not_make_an_audience_fresh(watched: Watched) -> None:
+    """Dagster's own policy would call it fresh; the verdict on time looks at the date."""
+    watched.tick("freshness")
+    assert not watched.verdict("on_time").passed
+    watched.synced(watched.today - timedelta(days=9))
+    watched.tick("freshness")
+    assert not watched.verdict("on_time").passed
+    watched.synced(watched.today)
+    watched.tick("freshness")
+    fresh = watched.verdict("on_time")
+    assert (True, str(watched.today)) == (fresh.passed, fresh.metadata["newest_sync_date"].value)
+    assert fresh.description
+    assert fresh.description.startswith("fresh: data up to ")
+
+
+@pytest.mark.long
+def test_a_cursor_that_stands_still_while_its_source_moves(watched: Watched) -> None:
+    """Within `max_age` that is a run to come; later it is a stall, until the cursor moves."""
+    watched.tick("freshness")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    watched.tick("freshness")
+    assert watched.verdict("cursor_moves").passed
+    state = json.loads(watched.cursors["freshness"] or "{}")
+    earlier = datetime.fromisoformat(state["moved_at"]) - timedelta(hours=31)
+    watched.cursors["freshness"] = json.dumps({**state, "moved_at": earlier.isoformat()})
+    watched.tick("freshness")
+    stalled = watched.verdict("cursor_moves")
+    assert not stalled.passed
+    assert stalled.description
+    assert stalled.description.startswith("stalled: the sources have moved since ")
+    watched.workspace.audience(
+        watched.name,
+        f"SELECT email FROM {watched.table} WHERE :last_sync IS NOT NULL",
+        {"email": "email"},
+        freshness={"min_interval": "1s", "max_age": "30h"},
+    )
+    watched.sync()
+    watched.tick("freshness")
+    assert watched.verdict("cursor_moves").passed
+
+
+def test_dates_that_nobody_ran_are_asked_for_within_the_look_back(watched: Watched) -> None:
+    """Each of the last three is asked for; one that was synced after its end is not."""
+    days = [watched.today - timedelta(days=ago) for ago in (3, 2, 1)]
+    watched.synced(days[1])
+    requests = list(watched.tick("missed_dates").run_requests)
+    # Yesterday is due with the first tick of today, a quarter of an hour after midnight.
+    wanted = [days[0], days[2]] if datetime.now(UTC).time() > _TIME else [days[0]]
+    assert [str(day) for day in wanted] == [request.partition_key for request in requests]
+    assert {"missed_dates"} == {request.tags["tajo/requested_by"] for request in requests}
+
+
+def test_nothing_was_missed(watched: Watched) -> None:
+    """A sensor with nothing to do says since when it looked."""
+    for ago in (3, 2, 1):
+        watched.synced(watched.today - timedelta(days=ago))
+    found = watched.tick("missed_dates")
+    assert [] == list(found.run_requests)
+    first = watched.today - timedelta(days=3)
+    assert f"no sync date since {first} was missed" == found.skip_message
+
+
+_TIME = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=16)).time()
+
+
+@pytest.mark.parametrize(
+    ("synced", "wanted"),
+    [
+        ({}, None),
+        (
+            {9: "2026-11-09T18:00"},
+            Reached(datetime(2026, 11, 9, 18, tzinfo=UTC), date(2026, 11, 9)),
+        ),
+        ({9: "2026-11-10T06:00"}, Reached(datetime(2026, 11, 10, tzinfo=UTC), date(2026, 11, 9))),
+        (
+            {9: "2026-11-10T11:00", 10: "2026-11-10T06:00"},
+            Reached(datetime(2026, 11, 10, 6, tzinfo=UTC), date(2026, 11, 10)),
+        ),
+        ({1: "2026-11-10T11:59"}, Reached(datetime(2026, 11, 2, tzinfo=UTC), date(2026, 11, 1))),
+    ],
+    ids=["never", "in the day", "after its end", "the newer date wins", "an old date, now"],
+)
+def test_data_reaches_no_further_than_its_date(
+    synced: dict[int, str], wanted: Reached | None
+) -> None:
+    """A date brings nothing from after its end, whenever it is synced."""
+    moments = {
+        date(2026, 11, day): datetime.fromisoformat(f"{text}+00:00") for day, text in synced.items()
+    }
+    assert wanted == reached(moments, "UTC")
+    fresh, _ = told(reached(moments, "UTC"), timedelta(hours=8), NOON)
+    assert fresh == (wanted is not None and NOON - wanted.moment <= timedelta(hours=8))
+
+
+@pytest.mark.parametrize(
+    ("synced_at", "due_at", "wanted"),
+    [
+        (None, "2026-11-10T00:00", [9]),
+        (None, "2026-11-10T18:00", []),
+        ("2026-11-09T18:00", "2026-11-10T00:00", [9]),
+        ("2026-11-10T00:00", "2026-11-10T00:00", []),
+    ],
+    ids=["never ran", "its tick is still to come", "its last hours are missing", "whole"],
+)
+def test_a_date_is_missed_when_its_last_tick_was(
+    synced_at: str | None, due_at: str, wanted: list[int]
+) -> None:
+    """A date that only ran before its end lacks its last hours."""
+    day = date(2026, 11, 9)
+    synced = {day: datetime.fromisoformat(f"{synced_at}+00:00")} if synced_at else {}
+    due = {day: datetime.fromisoformat(f"{due_at}+00:00")}
+    found = missed([day], synced, due, timezone="UTC", now=NOON)
+    assert wanted == [one.day for one in found]
+
+
+def test_a_cursor_that_moves_forgets_what_moved_before() -> None:
+    """The clock of a stall starts with the first move after the cursor's own."""
+    start = Movement().seen(NOON, sources_moved=True, now=NOON)
+    assert start == Movement(NOON)
+    later = NOON + timedelta(hours=1)
+    waiting = start.seen(NOON, sources_moved=True, now=later)
+    assert waiting.seen(NOON, sources_moved=True, now=later + timedelta(hours=5)) == waiting
+    assert not waiting.stalled(later + timedelta(hours=8), timedelta(hours=8))
+    assert waiting.stalled(later + timedelta(hours=9), timedelta(hours=8))
+    assert Movement(later) == waiting.seen(later, sources_moved=True, now=later)
+
+
+def test_what_cannot_be_told_is_said(watched: Watched) -> None:
+    """One table that the role does not see hides no other; its name and why stand in the answer."""
+    settings = watched.workspace.settings()
+    source = question(settings.snowflake, settings.path.parent)
+    seen = Table("MARKETING_DB", "PUBLIC", watched.table)
+    hidden = Table("MARKETING_DB", "PUBLIC", "NO_SUCH_TABLE")
+    answer = freshness.tokens(source, [seen, hidden])
+    assert [seen] == list(answer.told)
+    assert {hidden: "MARKETING_DB.PUBLIC.NO_SUCH_TABLE is not shown to the role"} == answer.untold
+
+
+def test_declared_sources_are_read_as_sql_reads_them() -> None:
+    """What a name leaves out is the workspace's; quotes keep capitals."""
+    found = Freshness(sources=["scores", 'other.raw."Mixed"']).declared("DB", "PUBLIC")
+    assert (Table("DB", "PUBLIC", "SCORES"), Table("OTHER", "RAW", "Mixed")) == found

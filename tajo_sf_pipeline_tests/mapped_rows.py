@@ -1,0 +1,224 @@
+"""Syncs of mapped rows that a test makes itself: no warehouse, no Dagster, a real local Brevo."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+
+from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.destination import Destination
+from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.settings import Brevo
+from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.plan import Plan
+from tajo_sf_pipeline.sync.run import Sync
+from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline_tests.workspaces import BrevoAccount
+
+Row = Mapping[str, Any]
+DAY = date(2026, 11, 20)
+_MOMENT = pa.timestamp("us", tz="UTC")
+_REJECTED = pa.schema(
+    {"row": pa.int64(), "key": pa.string(), "column": pa.string(), "reason": pa.string()}
+)
+
+
+def audience(name: str = "people", sql: str = "SELECT 1", **settings: Any) -> Audience:
+    """Make an audience of contacts by e-mail; `settings` are those of `Audience`."""
+    made = Audience(
+        name=name,
+        description="",
+        statement=Statement(sql, f"sql/{name}.sql"),
+        fields={},
+        optional=False,
+        cursor=None,
+        lookback=timedelta(hours=1),
+        destination=Destination(list=name),
+        nulls="skip",
+        shared=False,
+        schedule="@daily",
+        owners=(),
+    )
+    return replace(made, **settings)
+
+
+def person(number: int, **attributes: Any) -> dict[str, Any]:
+    """Make a contact's row; it says its name unless other attributes are given."""
+    return {"key": f"p{number}@example.com", **(attributes or {"FIRSTNAME": f"Name{number}"})}
+
+
+def write_mapped(
+    places: Places,
+    rows: Iterable[Row],
+    *,
+    day: date = DAY,
+    version: datetime | None = None,
+    path: str = "incremental",
+    rejected: Iterable[str] = (),
+    form: str = "",
+) -> None:
+    """Write what the mapping would have written.
+
+    A row has its `key`, and may have `version`, `list`, `email_blacklisted`, `sms_blacklisted`
+    and `payload`; everything else of it is an attribute. `form` changes every fingerprint.
+    """
+    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    rows, refused = list(rows), list(rejected)
+    payloads = [row.get("payload") or _contact(row) for row in rows]
+    table = pa.table(
+        {
+            "_row": pa.array(range(len(rows)), pa.int64()),
+            "_key": pa.array([row["key"] for row in rows], pa.string()),
+            "_version": pa.array([row.get("version") or version or end for row in rows], _MOMENT),
+            "_payload": pa.array(payloads, pa.string()),
+            "_fingerprint": pa.array(
+                [
+                    _fingerprint(payload, row, form)
+                    for payload, row in zip(payloads, rows, strict=True)
+                ],
+                pa.uint64(),
+            ),
+            **_optional(rows),
+        }
+    )
+    with parquet.writing(places.mapped(day), table.schema) as out:
+        for batch in table.to_batches():
+            out.write(batch)
+        out.finish({})
+    numbers = pa.array(range(len(rows), len(rows) + len(refused)), pa.int64())
+    names = {name for row in rows for name in _attributes(row)}
+    with parquet.writing(places.rejected(day), _REJECTED) as out:
+        why = [pa.repeat(pa.scalar(text), len(refused)) for text in ("email", "is bad")]
+        out.write(
+            pa.record_batch([numbers, pa.array(refused, pa.string()), *why], schema=_REJECTED)
+        )
+        out.finish(
+            {
+                "path": path,
+                "extracted": len(rows) + len(refused),
+                "rejected": len(refused),
+                "columns": [[name.lower(), name, "text"] for name in sorted(names)],
+                "reached": end.isoformat(),
+                "window_end": end.isoformat(),
+            }
+        )
+
+
+def _optional(rows: list[Row]) -> dict[str, pa.Array]:
+    kinds = {"list": pa.string(), "email_blacklisted": pa.bool_(), "sms_blacklisted": pa.bool_()}
+    return {
+        f"_{name}": pa.array([row.get(name) for row in rows], kind)
+        for name, kind in kinds.items()
+        if any(name in row for row in rows)
+    }
+
+
+_OWN = {"key", "version", "list", "email_blacklisted", "sms_blacklisted", "payload"}
+
+
+def _attributes(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _OWN}
+
+
+def _contact(row: Row) -> str:
+    return json.dumps({"email": row["key"], "attributes": _attributes(row)}, ensure_ascii=False)
+
+
+def _fingerprint(payload: str, row: Row, form: str) -> int:
+    told = (
+        payload,
+        row.get("list"),
+        row.get("email_blacklisted"),
+        row.get("sms_blacklisted"),
+        form,
+    )
+    return int.from_bytes(blake2b(repr(told).encode(), digest_size=8).digest())
+
+
+@dataclass(slots=True)
+class Engine:
+    """An audience with a home of its own, and the account that it writes to."""
+
+    home: Path
+    account: BrevoAccount
+    audience: Audience
+    brevo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Places:
+        return Places(self.home, self.audience.name)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.places.ledger)
+
+    def sync(self, *, day: date = DAY, accept: tuple[str, ...] = (), run_id: str = "") -> Sync:
+        """Make the sync of what is mapped."""
+        settings = Brevo(
+            api_key=self.account.key,
+            base_url=f"{self.account.url}/v3",
+            **{"patience": 2, **self.brevo},
+        )
+        return Sync(
+            audience=self.audience,
+            brevo=settings,
+            places=self.places,
+            day=day,
+            run_id=run_id or uuid.uuid4().hex,
+            accept=accept,
+        )
+
+    def run(
+        self,
+        rows: Iterable[Row],
+        *,
+        day: date = DAY,
+        accept: tuple[str, ...] = (),
+        run_id: str = "",
+        **mapped: Any,
+    ) -> Summary:
+        """Map and sync."""
+        write_mapped(self.places, rows, day=day, **mapped)
+        return self.sync(day=day, accept=accept, run_id=run_id).run()
+
+    def plan(self, rows: Iterable[Row], *, day: date = DAY, **mapped: Any) -> Plan:
+        """Map and plan; the plan's file stays until the test ends."""
+        write_mapped(self.places, rows, day=day, **mapped)
+        return self.sync(day=day).plan()
+
+    def change(self, **settings: Any) -> None:
+        """Change the audience, as its file would."""
+        self.audience = replace(self.audience, **settings)
+
+    def members(self, name: str) -> set[str]:
+        """Give who is on a list of this name."""
+        return {
+            email
+            for email, contact in self.account.contacts().items()
+            if self.lists().get(name) in contact.get("listIds", [])
+        }
+
+    def lists(self) -> dict[str, int]:
+        """Give the ids of the account's lists."""
+        told = httpx.get(
+            f"{self.account.url}/v3/contacts/lists",
+            params={"limit": 50},
+            headers={"api-key": self.account.key},
+        )
+        return {item["name"]: item["id"] for item in told.json()["lists"]}
+
+    def letters(self) -> dict[str, str]:
+        """Give the reason of each open dead letter, by key."""
+        from tajo_sf_pipeline.sync.letter import Filter
+
+        found = self.sync().letters.find(Filter(state="open"))
+        return {letter.key or "": letter.reason for letter in found}

@@ -1,0 +1,58 @@
+"""S05: a sync is killed at each of its steps and at random instants, and run again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tajo_sf_pipeline.sandbox import Sandbox
+from tajo_sf_pipeline.sync.steps import STEPS
+from tajo_sf_pipeline_tests.reliability import kills
+from tajo_sf_pipeline_tests.reliability.kills import Outcome, Scene
+
+# Those that a run of the kind comes by.
+_OF_IMPORTS = STEPS
+_OF_EVENTS = [step for step in STEPS if step != "process.known"]
+
+
+@pytest.fixture(scope="module")
+def contacts(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Map as many contacts as go by import."""
+    with kills.scene(sandbox, tmp_path_factory.mktemp("contacts"), "contacts", 1_000) as played:
+        yield played
+
+
+@pytest.fixture(scope="module")
+def events(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Map a few batches of events."""
+    with kills.scene(sandbox, tmp_path_factory.mktemp("events"), "events", 250) as played:
+        yield played
+
+
+@pytest.mark.parametrize("step", _OF_IMPORTS)
+def test_s05_no_contact_is_lost(contacts: Scene, step: str) -> None:
+    """What is sent twice is at most the window in flight, and only where nobody knew its number."""
+    outcome = contacts.trial(kills.nobody, kills.at_step(step, 1))
+    assert (True, 0) == (outcome.died, outcome.lost)
+    assert (outcome.window if step == "call.sent" else 0) == outcome.repeated
+
+
+@pytest.mark.parametrize("step", _OF_EVENTS)
+def test_s05_no_event_is_lost_or_sent_twice(events: Scene, step: str) -> None:
+    """With `hold`, at most the window in flight waits for a person."""
+    outcome = events.trial(kills.nobody, kills.at_step(step, 2 if step != STEPS[-1] else 1))
+    assert (True, 0, 0) == (outcome.died, outcome.lost, outcome.repeated)
+    assert (outcome.window if step == "journal.written" else 0) == outcome.held
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_s05_at_any_instant(sandbox: Sandbox, tmp_path: Path) -> None:
+    """200,000 contacts and 3,000 events, killed at each step and at many random instants."""
+    for line in kills.matrix(sandbox, tmp_path, instants=30, seed=1):
+        print(line)  # noqa: T201 - shown with the build's output
+        assert all(_holds(outcome) for outcome in line.outcomes), line
+
+
+def _holds(outcome: Outcome) -> bool:
+    return outcome.lost == 0 and outcome.repeated + outcome.held <= outcome.window
