@@ -44,6 +44,7 @@ TypeName = Literal[
     "timestamp",
     "country",
     "language",
+    "category",
     "list",
     "json",
 ]
@@ -68,6 +69,7 @@ _OPTIONS: Mapping[str, tuple[TypeName, ...]] = {
     "max_length": ("text",),
     "truncate": ("text",),
     "separator": ("list",),
+    "options": ("category", "list"),
     "format": ("number", "money", "date", "timestamp", "country"),
 }
 _KEPT: tuple[TypeName | None, ...] = (
@@ -77,6 +79,7 @@ _KEPT: tuple[TypeName | None, ...] = (
     "timestamp",
     "country",
     "language",
+    "category",
     "json",
 )
 _ONE_OF_EACH = (("expression", "value"), ("region", "region_from"), ("currency", "currency_from"))
@@ -124,6 +127,8 @@ def _checked(name: str) -> str:
 
 
 _Column = Annotated[str, BeforeValidator(_column), Option(min_length=1)]
+# developers.brevo.com/reference/createattribute: an option has at most so many characters.
+_Choice = Annotated[str, Option(min_length=1, max_length=200)]
 _Target = Annotated[str, BeforeValidator(_target), AfterValidator(_checked)]
 
 
@@ -135,8 +140,9 @@ class Field(Model):
     before the colon is only a name. `type` is by default the target's, else the column's.
     `format` is how the source writes a date (strptime's directives, ``epoch s``, ``epoch ms``) or
     the number 1234.56; of a country it is the form that is wanted. `timezone` is that of moments
-    without one, and the one in which a moment's day is told. `personal` says that the target may
-    hold personal data.
+    without one, and the one in which a moment's day is told. `options` are the
+    values that a category or a multiple choice may have; they are made in Brevo where
+    `create_attributes` is on. `personal` says that the target may hold personal data.
     """
 
     other_spellings: ClassVar[Mapping[str, str]] = {"attribute": "to", "target": "to"}
@@ -160,6 +166,7 @@ class Field(Model):
     max_length: int | None = Option(default=None, ge=1)
     truncate: bool = False
     separator: str | None = Option(default=None, min_length=1)
+    options: tuple[_Choice, ...] = ()
 
     @property
     def kind(self) -> TypeName | None:
@@ -193,6 +200,8 @@ class Field(Model):
                 raise ValueError(f"give `{one}` or `{other}`, not both")
         if self.kind == "money" and not (self.currency or self.currency_from):
             raise ValueError("`type: money` needs `currency` or `currency_from`")
+        if self.kind == "category" and not self.options:
+            raise ValueError("`type: category` needs `options`, the values that it may have")
         if self.truncate and self.max_length is None:
             raise ValueError("`truncate` needs `max_length`")
         return self

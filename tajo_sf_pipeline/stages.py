@@ -5,7 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -239,7 +239,7 @@ class Partition:
             "extract": self.places.extract(self.day).name,
             "extracted": parquet.rows(self.places.extract(self.day)),
             "rejected": rejected,
-            "columns": [[column.name, column.attribute, column.type] for column in mapper.columns],
+            "columns": [astuple(column) for column in mapper.columns],
             "reached": reached,
             "window_end": self.window.end.isoformat(),
         }

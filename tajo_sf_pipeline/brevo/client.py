@@ -1,5 +1,7 @@
 """A connection to one Brevo account: refusals told as errors, limits and outages waited out."""
 
+import functools
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +28,12 @@ _UNAUTHORIZED, _TOO_EARLY, _TOO_MANY, _SERVER = 401, 425, 429, 500
 _LIMIT_PATIENCE = 70 * 60.0
 # These never reached Brevo, so that nothing has been carried out.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Read the certificates of this machine's authorities once: it costs more than most calls."""
+    return httpx.create_ssl_context()
 
 
 class Client:
@@ -56,6 +64,7 @@ class Client:
                 "user-agent": f"tajo_sf_pipeline/{__version__}",
             },
             timeout=httpx.Timeout(60, connect=10),
+            verify=_trusted(),
         )
         self._counting = threading.Lock()
         self.calls = 0

@@ -91,6 +91,7 @@ _ALONE: Mapping[TypeName, Callable[[Field, Ways], Alone]] = {
     "timestamp": lambda field, _ways: moments.moments(field.timezone or "UTC", field.format),
     "country": _country,
     "language": lambda _field, _ways: codes.languages(),
-    "list": lambda field, _ways: lists.lists(field.separator),
+    "category": lambda field, _ways: partial(texts.category, options=field.options),
+    "list": lambda field, _ways: lists.lists(field.separator, field.options),
     "json": lambda _field, _ways: lists.documents(),
 }

@@ -40,11 +40,15 @@ _WITHOUT_KEY = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A source by its name, the attribute that it becomes, and the type of its values."""
+    """A source by its name, the attribute that it becomes, and the type of its values.
+
+    `options` are those that the mapping names.
+    """
 
     name: str
     attribute: str
     type: BrevoType
+    options: tuple[str, ...] = ()
 
 
 class MappedBatch(NamedTuple):
@@ -199,7 +203,8 @@ class Mapper:
             if kind == "objects" or (kind == "events" and name == field.to):
                 continue
             if name not in {"email", "ext_id", *PHONES, *FLAGS}:
-                yield Column(field.name, name, "text" if field.field.mask else field.type.brevo)
+                made = "text" if field.field.mask else field.type.brevo
+                yield Column(field.name, name, made, field.field.options)
 
     def _losses(self) -> Iterator[str]:
         for field in self.fields:

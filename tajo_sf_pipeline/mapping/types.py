@@ -12,7 +12,7 @@ import pyarrow as pa
 from tajo_sf_pipeline.field_mapping import TypeName
 
 # developers.brevo.com/reference/createattribute: the types of an attribute.
-BrevoType = Literal["text", "float", "boolean", "date", "multiple-choice"]
+BrevoType = Literal["text", "float", "boolean", "date", "category", "multiple-choice"]
 Family = Literal["text", "number", "boolean", "date", "timestamp", "list"]
 
 LIST = pa.list_(pa.string())
@@ -55,6 +55,8 @@ _TABLE = (
     FieldType("country", "text", pa.string(), ("text",),
         "ISO 3166: `format: alpha_2` (default), `alpha_3`, `numeric` or `name`"),
     FieldType("language", "text", pa.string(), ("text",), "a BCP 47 tag: `en_us` becomes `en-US`"),
+    FieldType("category", "category", pa.string(), ("text",),
+        "one of `options`, by the exact text without the space around it"),
     FieldType("list", "multiple-choice", LIST, ("list", "text"),
         "a JSON array, or text cut at `separator`; each option once"),
     FieldType("json", "text", pa.string(), ("text",),

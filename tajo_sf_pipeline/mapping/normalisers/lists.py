@@ -12,25 +12,29 @@ from tajo_sf_pipeline.mapping.types import LIST
 _OPTION_LENGTH = 200
 
 
-def lists(separator: str | None) -> Callable[[pa.Array], Normalised]:
-    """Read options from a JSON array, or from text between separators; each counts once."""
+def lists(separator: str | None, known: Sequence[str] = ()) -> Callable[[pa.Array], Normalised]:
+    """Read options from a JSON array, or from text between separators; each counts once.
+
+    Where the `known` ones are named, another one is refused.
+    """
+    may_be = frozenset(known)
 
     def read(text: str) -> Reading:
         if separator is not None:
-            return _options(text.split(separator))
+            return _options(text.split(separator), may_be)
         if not text.strip():
             return None, None
         found = _json(text)
         if not isinstance(found, list) or any(isinstance(item, dict | list) for item in found):
             return None, "is not a JSON array of values"
-        return _options([_written(item) for item in found if item is not None])
+        return _options([_written(item) for item in found if item is not None], may_be)
 
     each = EachDistinct(read, LIST)
 
     def normalise(column: pa.Array) -> Normalised:
         if pa.types.is_list(column.type):
             rows = column.cast(LIST).to_pylist()
-            readings = [(None, None) if row is None else _options(row) for row in rows]
+            readings = [(None, None) if row is None else _options(row, may_be) for row in rows]
             problems = pa.array([problem for _, problem in readings], pa.string())
             return Normalised(
                 pa.array([value for value, _ in readings], LIST),
@@ -57,11 +61,13 @@ def _document(text: str) -> Reading:
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")), None
 
 
-def _options(given: Sequence[str | None]) -> Reading:
+def _options(given: Sequence[str | None], may_be: frozenset[str]) -> Reading:
     trimmed = [item.strip() for item in given if item is not None]
     found = list(dict.fromkeys(item for item in trimmed if item))
     if any(len(item) > _OPTION_LENGTH for item in found):
         return None, f"has an option of more than {_OPTION_LENGTH} characters"
+    if may_be and not may_be.issuperset(found):
+        return None, "has an option that is not one of those that are named"
     return found or None, None
 
 

@@ -1,5 +1,6 @@
 """Text, and the hashing and redaction of it."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import pyarrow as pa
@@ -29,6 +30,13 @@ def text(column: pa.Array, *, max_length: int | None = None, truncate: bool = Fa
         return Normalised(pc.utf8_rtrim_whitespace(pc.utf8_slice_codeunits(values, 0, max_length)))
     fits = pc.less_equal(pc.utf8_length(values), max_length)
     return refused(values, fits, f"is longer than {max_length} characters")
+
+
+def category(column: pa.Array, *, options: Sequence[str]) -> Normalised:
+    """Read text that is one of the options; empty text is a null."""
+    values = text(column).values
+    known = pc.or_kleene(pc.is_null(values), pc.is_in(values, pa.array(options, pa.string())))
+    return refused(values, known, "is not one of the options")
 
 
 def hashed(column: pa.Array) -> pa.Array:
