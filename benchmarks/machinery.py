@@ -28,8 +28,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from tajo_sf_pipeline import audience as audiences
-from tajo_sf_pipeline import defs, settings
+from tajo_sf_pipeline import audiences, defs, settings
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.sandbox import Sandbox, serve
 from tajo_sf_pipeline.settings import Settings

@@ -30,7 +30,8 @@ from iso4217 import Currency
 from pydantic import TypeAdapter
 
 from tajo_sf_pipeline import parquet, settings
-from tajo_sf_pipeline.audience import Audience, AudienceFile
+from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience_file import AudienceFile
 from tajo_sf_pipeline.destination import Destination
 from tajo_sf_pipeline.field_mapping import FieldMapping, fitted
 from tajo_sf_pipeline.mapping.mapper import Mapper

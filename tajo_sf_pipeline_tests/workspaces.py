@@ -13,7 +13,7 @@ import httpx
 import pyarrow.parquet as pq
 import yaml
 
-from tajo_sf_pipeline import audience, settings
+from tajo_sf_pipeline import audiences, settings
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.cli.main import main
 from tajo_sf_pipeline.places import Places
@@ -201,7 +201,7 @@ class Workspace:
         return settings.load(self.file)
 
     def load(self, name: str) -> Audience:
-        return audience.load(self.settings()).named(name)
+        return audiences.load(self.settings()).named(name)
 
     def places(self, name: str) -> Places:
         return Places(self.home, name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json

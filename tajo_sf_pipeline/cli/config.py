@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import typer
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
 from tajo_sf_pipeline.document import Credential

@@ -7,7 +7,7 @@ from typing import Annotated
 import dotenv
 import typer
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.cli.dotenv_file import ask, write
 from tajo_sf_pipeline.cli.findings import tell

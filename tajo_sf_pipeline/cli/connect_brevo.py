@@ -3,7 +3,7 @@
 import getpass
 import sys
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline.brevo.probe import findings
 from tajo_sf_pipeline.cli.dotenv_file import ask, variables, write
 from tajo_sf_pipeline.cli.output import errors

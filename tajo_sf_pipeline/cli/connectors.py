@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.cli import plan

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.cli import letters_shown
 from tajo_sf_pipeline.cli.outcomes import Outcome, exit_code, show_outcomes

@@ -13,8 +13,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tajo_sf_pipeline import audience as audiences
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline import audiences, parquet
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.cli import sandbox as local

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, print_json
 from tajo_sf_pipeline.places import Places

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from tajo_sf_pipeline import audience as audiences
+from tajo_sf_pipeline import audiences
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.defs.alerting import alert_sensors
 from tajo_sf_pipeline.defs.assets import audience_assets, source_tables

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from tajo_sf_pipeline import parquet
-from tajo_sf_pipeline.audience import Mode
+from tajo_sf_pipeline.audience_file import Mode
 from tajo_sf_pipeline.field_mapping import Key
 from tajo_sf_pipeline.sync.summary import Planned
 

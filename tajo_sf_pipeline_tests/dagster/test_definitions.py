@@ -17,7 +17,7 @@ from dagster._serdes import serialize_value
 
 import tajo_sf_pipeline.defs
 from tajo_sf_pipeline import defs, settings
-from tajo_sf_pipeline.audience import shipped_folder
+from tajo_sf_pipeline.audiences import shipped_folder
 from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC
 
 AUDIENCES = ("analytics", "customers", "segments")

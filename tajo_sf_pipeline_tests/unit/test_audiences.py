@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tajo_sf_pipeline import audience, settings
-from tajo_sf_pipeline.audience import Audiences
+from tajo_sf_pipeline import audiences, settings
+from tajo_sf_pipeline.audiences import Audiences
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.statement import Statement
 
@@ -41,7 +41,7 @@ class Folder:
         (self.sql / f"{name}.sql").write_text(f"SELECT * FROM {name}", encoding="utf-8")
 
     def load(self) -> Audiences:
-        return audience.load(settings.load(self.path / "tajo.yaml"))
+        return audiences.load(settings.load(self.path / "tajo.yaml"))
 
     def refusal(self) -> ConfigurationError:
         """Load the audiences; give why that failed."""
@@ -58,8 +58,8 @@ def folder(tmp_path: Path) -> Folder:
 
 def _shipped(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:
     """Make the workspace's own sql/ the folder that ships, as in a clone of the repository."""
-    shutil.copytree(audience.shipped_folder(), folder.sql, dirs_exist_ok=True)
-    monkeypatch.setattr(audience, "shipped_folder", lambda: folder.sql)
+    shutil.copytree(audiences.shipped_folder(), folder.sql, dirs_exist_ok=True)
+    monkeypatch.setattr(audiences, "shipped_folder", lambda: folder.sql)
 
 
 def test_nothing_runs_that_was_not_asked_for(folder: Folder) -> None:
@@ -255,7 +255,7 @@ def test_s15_one_off_is_named_by_what_it_does(folder: Folder) -> None:
 
     def name(sql: str = "SELECT 1", target: str = "LTV_SCORE", list_id: int = 42) -> str:
         statement = Statement(sql, "--query")
-        return audience.one_off(loaded, statement, {"ltv": target}, list_id).name
+        return audiences.one_off(loaded, statement, {"ltv": target}, list_id).name
 
     assert name() == name()
     assert 4 == len({name(), name(sql="SELECT 2"), name(target="VALUE"), name(list_id=43)})
@@ -264,6 +264,6 @@ def test_s15_one_off_is_named_by_what_it_does(folder: Folder) -> None:
 def test_one_off_maps_email_by_itself(folder: Folder) -> None:
     """A one-off whose `--map` leaves the key out reads it from the column `email`."""
     loaded = settings.load(folder.path / "tajo.yaml")
-    one = audience.one_off(loaded, Statement("SELECT 1", "--query"), {"ltv": "LTV_SCORE"}, 42)
+    one = audiences.one_off(loaded, Statement("SELECT 1", "--query"), {"ltv": "LTV_SCORE"}, 42)
     targets = {source: field.to for source, field in one.fields.items()}
     assert {"email": "email", "ltv": "LTV_SCORE"} == targets
