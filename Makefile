@@ -12,7 +12,7 @@ test: .venv/dev.installed  ## Set up, and run the tests (under five minutes)
 	$(BIN)/pytest -n auto --dist loadfile
 
 long: .venv/dev.installed  ## Run the tests that take longer: a browser, large data
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long -n 2 --dist loadfile
 
 check: .venv/dev.installed  ## Check format, lint, types and that Dagster loads the project
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/dagster definitions validate -m tajo_sf_pipeline.definitions
@@ -23,6 +23,9 @@ sandbox: .venv/sandbox.installed  ## Serve the local Snowflake and Brevo until C
 ui: .venv/sandbox.installed  ## Open Dagster's UI on the demo's data
 	@TAJO_CONFIG=$(CURDIR)/.tajo/demo/tajo.yaml DAGSTER_HOME=$(CURDIR)/.tajo/demo/.tajo/dagster $(BIN)/dagster dev
 
+reliability: .venv/dev.installed  ## Kill syncs at every step and at 100 instants; write the table of docs/reliability.md
+	$(BIN)/python -m tajo_sf_pipeline_tests.reliability.kills --write docs/reliability.md
+
 screenshot: .venv/dev.installed  ## Take the pictures of docs/images/ again (needs chromium)
 	$(BIN)/python docs/screenshot.py
 
@@ -32,4 +35,4 @@ pins: .venv/dev.installed  ## Pin the newest versions that pyproject.toml allows
 .venv/%.installed: requirements/%.txt pyproject.toml
 	@$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r $< && $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . && touch $@
 
-.PHONY: help demo test long check sandbox ui screenshot pins
+.PHONY: help demo test long check sandbox ui reliability screenshot pins

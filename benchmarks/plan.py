@@ -5,7 +5,7 @@
 Every task runs in a process of its own, which tells its CPU seconds and its peak memory. The bare
 counterparts are a DuckDB anti-join of the mapped file and the ledger on key and fingerprint, and a
 DuckDB `to_json` of the rows with an append of as many ledger rows. `--large 0` leaves out the last
-comparison, which needs about 6 GB of disk.
+comparison, which needs about 3 GB of disk.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from tajo_sf_pipeline.sync.diff import Wanted
 from tajo_sf_pipeline.sync.import_way import Imports
 from tajo_sf_pipeline.sync.journal import Journal
 from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.ledger_file import LedgerFile
 from tajo_sf_pipeline.sync.plan import parts, rows_of
 from tajo_sf_pipeline.sync.summary import Planned
 from tajo_sf_pipeline_tests.mapped_rows import audience
@@ -118,6 +119,16 @@ def plan_and_remember(file: Path, ledger: Path) -> int:
     return planned.writes
 
 
+def remember(file: Path, ledger: Path) -> int:
+    """Make the ledger of a file that was synced, without its payloads: no plan reads them."""
+    with LedgerFile(ledger).writing() as database:
+        database.execute(
+            "INSERT INTO rows SELECT _key, _fingerprint, _version, true, NULL, [1], _row, "
+            f"'{_DAY}', 'create', 'first', now() FROM read_parquet('{file}')"
+        )
+    return parquet.rows(file)
+
+
 def bare_json_and_append(file: Path, ledger: Path) -> int:
     attributes = ", ".join(f"{name}: {name}" for name in _ATTRIBUTES)
     with duckdb.connect() as database:
@@ -181,7 +192,10 @@ def first_sync(file: Path, ledger: Path) -> int:
 
 _TASKS: dict[str, Callable[[Path, Path], int]] = {
     task.__name__: task
-    for task in (bare_anti_join, plan, plan_and_remember, bare_json_and_append, first_sync)
+    for task in (
+        *(bare_anti_join, plan, plan_and_remember),
+        *(remember, bare_json_and_append, first_sync),
+    )
 }
 
 
@@ -229,9 +243,9 @@ def _all(rows: int, large: int) -> None:
         with tempfile.TemporaryDirectory() as name:
             file, ledger = Path(name) / "same.parquet", Path(name) / "ledger"
             make(file, large, 0)
-            _run("first_sync", file, ledger)
+            _run("remember", file, ledger)
             what = f"nothing changed, {large:,} rows"
-            _compare(what, ("bare_anti_join", "plan"), file, ledger.with_suffix(".first"), 1.5)
+            _compare(what, ("bare_anti_join", "plan"), file, ledger, 1.5)
 
 
 def main() -> None:

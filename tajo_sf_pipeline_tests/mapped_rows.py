@@ -201,10 +201,11 @@ class Engine:
 
     def members(self, name: str) -> set[str]:
         """Give who is on a list of this name."""
+        number = self.lists().get(name)
         return {
             email
             for email, contact in self.account.contacts().items()
-            if self.lists().get(name) in contact.get("listIds", [])
+            if number in contact.get("listIds", [])
         }
 
     def lists(self) -> dict[str, int]:

@@ -186,9 +186,11 @@ def _json(answer: httpx.Response) -> Any:
 def _attempts(
     patience: float, on: Callable[[Exception], bool] | None = None
 ) -> Iterator[stamina.Attempt]:
+    """Try for `patience` seconds; without any, once."""
+    attempts, timeout = (None, patience) if patience else (1, None)
     return iter(
         stamina.retry_context(
-            on=on or _is_outage, attempts=None, timeout=patience, wait_initial=0.2, wait_max=30
+            on=on or _is_outage, attempts=attempts, timeout=timeout, wait_initial=0.2, wait_max=30
         )
     )
 

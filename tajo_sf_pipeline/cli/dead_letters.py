@@ -6,7 +6,7 @@ for the whole source (as `--full`), because a row that was refused need not have
 carries the tag ``tajo/replay``.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Annotated
 
@@ -28,7 +28,8 @@ from tajo_sf_pipeline.cli.runs import Order, run_each
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync.dead_letters import CODES, DeadLetters
+from tajo_sf_pipeline.sync.dead_letters import CODES, UNCERTAIN, DeadLetters
+from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline.sync.letter import STATES, Filter, Letter, State
 from tajo_sf_pipeline.sync.source_row import source_row
 
@@ -128,6 +129,7 @@ def replay(
     settings = workspace.load(config)
     chosen = _open(settings, _filter(ids or (), audience, reason, day, kind, "open"))
     loaded = audiences.load(settings)
+    _release(settings, chosen)
     runs = Counter((letter.sync_date, letter.audience) for letter in chosen)
     orders = [
         Order(loaded.named(name), date, "incremental", full=True, replay=count)
@@ -155,7 +157,10 @@ def discard(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give up open letters: their rows are not tried again until the source changes them."""
+    """Give up open letters: their rows are not tried again until the source changes them.
+
+    An event that may have arrived is not sent again whatever becomes of it in the source.
+    """
     settings = workspace.load(config)
     wanted = _filter(ids or (), audience, reason, day, kind, "open")
     if wanted == Filter(state="open"):
@@ -227,6 +232,16 @@ def _open(settings: Settings, wanted: Filter) -> list[Letter]:
             "`tajo dead-letters list` shows the open ones.",
         )
     return found
+
+
+def _release(settings: Settings, chosen: list[Letter]) -> None:
+    """Let events be sent again of which nobody knows whether they arrived: a person says so."""
+    held: defaultdict[str, list[str]] = defaultdict(list)
+    for letter in chosen:
+        if letter.kind == UNCERTAIN and letter.key is not None:
+            held[letter.audience].append(letter.key)
+    for audience, keys in held.items():
+        Ledger(Places(settings.home, audience).ledger).release(keys)
 
 
 def _after(settings: Settings, chosen: list[Letter], outcomes: list[Outcome]) -> dict[str, int]:

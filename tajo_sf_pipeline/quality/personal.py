@@ -43,7 +43,9 @@ def unmarked(batch: pa.RecordBatch, marked: Collection[str]) -> Verdict:
         for field in batch.schema
         if pa.types.is_string(field.type) and not field.name.startswith("_")
     ]
-    judged = [name for name in text if name not in marked and not _CONTACT_NAMES.search(name)]
+    judged = [
+        name for name in text if name not in marked and not _CONTACT_NAMES.search(name.upper())
+    ]
     found = {name: _likeness(batch.column(name)) for name in judged}
     problems, examples = [], []
     for name, likeness in found.items():

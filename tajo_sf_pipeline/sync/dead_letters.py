@@ -28,8 +28,8 @@ from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sync.letter import ADD, COLUMNS, SCHEMA, SCHEMA_VERSION, Filter, Letter
 
 # Of the error kinds in errors.py, those that a single row can have, and their codes.
-MAPPING, VALIDATION = "mapping", "validation"
-CODES = {MAPPING: "TAJO-821", VALIDATION: "TAJO-822"}
+MAPPING, VALIDATION, UNCERTAIN = "mapping", "validation", "vendor_outage"
+CODES = {MAPPING: "TAJO-821", VALIDATION: "TAJO-822", UNCERTAIN: "TAJO-823"}
 
 _LOCK_PATIENCE = 60  # seconds
 
@@ -116,15 +116,20 @@ class DeadLetters:
         """Give `key` and `fingerprint` of the rows that a person has given up as they were sent.
 
         A run leaves them out; with other values, a row has another fingerprint and is sent again.
+        What may have arrived has none (null): whatever its values, it is not sent again.
         """
         rows = self._rows(
-            "SELECT key, fingerprint FROM letters WHERE audience = ? AND state = 'discarded' "
-            "AND key IS NOT NULL AND fingerprint IS NOT NULL ORDER BY key",
-            [audience],
+            "SELECT key, iif(kind = ?, NULL, fingerprint) AS fingerprint FROM letters "
+            "WHERE audience = ? AND state = 'discarded' "
+            "AND key IS NOT NULL AND letters.fingerprint IS NOT NULL ORDER BY key",
+            [UNCERTAIN, audience],
         )
-        found = [(row["key"], int(row["fingerprint"])) for row in rows]
+        numbers = [row["fingerprint"] for row in rows]
         return pa.table(
-            {"key": [key for key, _ in found], "fingerprint": [number for _, number in found]},
+            {
+                "key": [row["key"] for row in rows],
+                "fingerprint": [None if number is None else int(number) for number in numbers],
+            },
             schema=pa.schema({"key": pa.string(), "fingerprint": pa.uint64()}),
         )
 
@@ -163,13 +168,18 @@ class DeadLetters:
             ).rowcount
 
     def prune(self, closed_before: datetime) -> int:
-        """Remove letters that were closed, and last refused, before a moment; give how many."""
+        """Remove letters that were closed, and last refused, before a moment; give how many.
+
+        Of what may have arrived and was discarded the key is kept: else it would be sent again.
+        """
         if not self._path.exists():
             return 0
+        old, given_up = "max(closed_at, last_at) < ?", "state = 'discarded' AND kind = ?"
+        binds = [closed_before.timestamp(), UNCERTAIN]
         with self._writing() as database:
+            database.execute(f"UPDATE letters SET payload = NULL WHERE {old} AND {given_up}", binds)
             return database.execute(
-                "DELETE FROM letters WHERE state <> 'open' AND max(closed_at, last_at) < ?",
-                [closed_before.timestamp()],
+                f"DELETE FROM letters WHERE state <> 'open' AND {old} AND NOT ({given_up})", binds
             ).rowcount
 
     def _close_absent(self, audience: str, run_id: str, pending: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from tajo_sf_pipeline.brevo import lists
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
 from tajo_sf_pipeline.sync import steps
-from tajo_sf_pipeline.sync.dead_letters import VALIDATION, DeadLetters
+from tajo_sf_pipeline.sync.dead_letters import UNCERTAIN, VALIDATION, DeadLetters
 from tajo_sf_pipeline.sync.journal import Journal, Window
 from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline.sync.plan import LIST_KEYS, Part
@@ -76,7 +76,7 @@ class Answer:
     list_id: int | None = None
 
     def accepted(self) -> pa.Table:
-        return _with_lists(self.rows.filter(pc.is_null(self.reasons)), self.list_id)
+        return _with_lists(_accepted(self.rows, self.reasons), self.list_id)
 
     def refused(self) -> pa.Table:
         """Give the refused rows, each with its reason as `why`."""
@@ -144,7 +144,7 @@ class Delivery:
         refused = pa.concat_tables([answer.refused() for answer in answers])
         if refused.num_rows:
             self.ledger.fail(refused, self.run_id, held=held)
-            self._write_letters(refused)
+            self._write_letters(refused, UNCERTAIN if held else VALIDATION)
         self.receipt.count(accepted, accepted=True)
         self.receipt.count(refused, accepted=False)
         self.progress(self.receipt.settled)
@@ -152,7 +152,7 @@ class Delivery:
     def leave_lists(self, rows: pa.Table, reasons: pa.Array) -> pa.Array:
         """Take accepted rows off the lists that they leave; add the reasons of those that stay."""
         leaving: dict[int, list[str]] = {}
-        for row in _leavers(rows.filter(pc.is_null(reasons))):
+        for row in _leavers(_accepted(rows.select(["_key", "leaves", "action"]), reasons)):
             # A ledger of schema 1 did not note the list: it was the audience's own.
             known = self.own_list if row["leaves"] is None else row["leaves"]
             leaves = {*known, *self.own_list} if row["action"] == "remove" else known
@@ -170,7 +170,7 @@ class Delivery:
     def own_list(self) -> list[int]:
         return [self.list_ids[None]] if None in self.list_ids else []
 
-    def _write_letters(self, refused: pa.Table) -> None:
+    def _write_letters(self, refused: pa.Table, kind: str) -> None:
         names = {
             "_key": "key",
             "why": "reason",
@@ -184,7 +184,7 @@ class Delivery:
             audience=self.audience.name,
             sync_date=self.sync_date,
             run_id=self.run_id,
-            kind=VALIDATION,
+            kind=kind,
             query_id=self.query_id,
         )
 
@@ -199,15 +199,20 @@ def with_reasons(rows: pa.Table, reasons: pa.Array, by_key: Mapping[str, str]) -
     return pc.coalesce(reasons, found)
 
 
+def _accepted(rows: pa.Table, reasons: pa.Array) -> pa.Table:
+    if reasons.null_count == rows.num_rows:
+        return rows  # without a copy
+    return rows.filter(pc.is_null(reasons))
+
+
 def _with_lists(rows: pa.Table, list_id: int | None) -> pa.Table:
     """Say on which lists the rows are now because of the audience."""
+    if not rows.num_rows:
+        return rows  # `pa.repeat` makes no empty array of lists
     joined = [] if list_id is None else [list_id]
     if rows["lists"].null_count == rows.num_rows:
         # Without a Python object for each row: the many are the new ones.
-        numbers = pa.repeat(pa.scalar(list_id or 0, pa.int64()), len(joined) * rows.num_rows)
-        ends = pa.array(range(0, len(joined) * rows.num_rows + 1, len(joined) or 1), pa.int32())
-        ends = ends if joined else pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows + 1)
-        held = pa.ListArray.from_arrays(ends, numbers)
+        held = pa.repeat(pa.scalar(joined, pa.list_(pa.int64())), rows.num_rows)
     else:
         kept_and_joined = [sorted({*(kept or []), *joined}) for kept in rows["lists"].to_pylist()]
         held = pa.array(kept_and_joined, pa.list_(pa.int64()))
@@ -217,5 +222,5 @@ def _with_lists(rows: pa.Table, list_id: int | None) -> pa.Table:
 def _leavers(rows: pa.Table) -> list[dict[str, Any]]:
     """Give the rows that leave a list, or may: null where the ledger does not know which."""
     some = pc.greater(pc.fill_null(pc.list_value_length(rows["leaves"]), 1), 0)
-    found: list[dict[str, Any]] = rows.select(["_key", "leaves", "action"]).filter(some).to_pylist()
+    found: list[dict[str, Any]] = rows.filter(some).to_pylist()
     return found

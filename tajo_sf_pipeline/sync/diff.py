@@ -217,7 +217,7 @@ def _plan(wanted: Wanted) -> str:
     )
     return f"""
         WITH rows AS (
-            SELECT m._key, m._payload, m._version, m._fingerprint, {optional}, m._row,
+            SELECT j._key, m._payload, j._version, j._fingerprint, {optional}, j._row,
                 $day::DATE AS _sync_date, j.action,
                 CASE WHEN j.was_present IS NULL THEN if(j.action = 'create', 'new', 'not ours yet')
                     WHEN NOT j.was_present THEN 'came back'

@@ -67,8 +67,7 @@ class Imports:
             rows,
             # An import needs a list: leavers name the one that they are taken off at its end.
             self._delivery.own_list if joins is None else (joins,),
-            clear=audience.nulls == "clear"
-            or (leaving and audience.on_leave == "clear_attributes"),
+            clear=audience.clears or (leaving and audience.on_leave == "clear_attributes"),
             email_blacklist=part.category == "blocklist"
             or (leaving and audience.on_leave == "blocklist"),
             notify_url=self._delivery.notify_url,

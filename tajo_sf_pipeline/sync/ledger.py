@@ -155,12 +155,12 @@ class Ledger:
         return int(known)
 
     def release(self, keys: Sequence[str]) -> int:
-        """Let the next run send held rows again; give how many were held."""
+        """Let the next run send held rows again, as any that failed; give how many were held."""
         with self._file.writing() as database:
             wanted = [list(keys)]
-            held = "FROM failed WHERE held AND key IN (SELECT unnest(?))"
-            count = value(database, f"SELECT count(*) {held}", *wanted)
-            database.execute(f"DELETE {held}", wanted)
+            held = "held AND key IN (SELECT unnest(?))"
+            count = value(database, f"SELECT count(*) FROM failed WHERE {held}", *wanted)
+            database.execute(f"UPDATE failed SET held = false WHERE {held}", wanted)
         return int(count)
 
     def failed(self) -> pa.Table:

@@ -1,5 +1,6 @@
 """What Brevo already has: events whose answer was lost, contacts that the ledger does not know."""
 
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -36,7 +37,11 @@ def arrived(client: Client, payloads: Sequence[str]) -> list[bool]:
             for event in _shown(client, names, first, last)
             if event.get("contact_id") is not None  # of nobody: it cannot be told from others
         }
-        return [_identity(_contact(client, event), event) in shown for event in sent]
+        contacts_of = functools.cache(lambda told: _contact(client, json.loads(told)))
+        return [
+            _identity(contacts_of(json.dumps(event.get("identifiers") or {})), event) in shown
+            for event in sent
+        ]
     except RefusedError:
         return [False] * len(sent)
 
@@ -71,8 +76,7 @@ def _shown(client: Client, names: Sequence[str], first: date, last: date) -> Ite
     yield from events.happened(client, names, first, last)
 
 
-def _contact(client: Client, event: dict[str, Any]) -> Any:
-    identifiers = event.get("identifiers") or {}
+def _contact(client: Client, identifiers: dict[str, Any]) -> Any:
     if "contact_id" in identifiers:
         return identifiers["contact_id"]
     for name, kind in _KINDS.items():

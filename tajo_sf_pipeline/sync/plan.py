@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.destination import Kind
+from tajo_sf_pipeline.field_mapping import Key
 from tajo_sf_pipeline.masking import masked
 from tajo_sf_pipeline.sync.summary import Planned
 
@@ -19,6 +20,8 @@ Way = Literal["import", "single", "list_remove", "events", "objects", "object_de
 # one import and its polls cost less of the account's budget.
 FEW = 100
 _FEW_OF_A_KIND = f"at most {FEW} of a kind cost less one by one than by import"
+# developers.brevo.com/reference/importcontacts names email alone beside the attributes.
+_BY_EXT_ID = "an import does not promise to find a contact by its ext_id"
 # developers.brevo.com/reference: importcontacts, removecontactfromlist, createbatchevents (no
 # number documented), upsertrecords.
 IMPORT_BYTES, LIST_KEYS, EVENTS, OBJECTS = 8_000_000, 150, 100, 1_000
@@ -121,7 +124,7 @@ class Plan:
 
 
 def parts(
-    file: Path, kind: Kind, leaving: Way | None, *, by_list: bool = False
+    file: Path, kind: Kind, leaving: Way | None, *, by_list: bool = False, key: Key = "email"
 ) -> tuple[Part, ...]:
     """Choose the way of every row of a plan, by what it needs and by how many need the same.
 
@@ -138,6 +141,8 @@ def parts(
         way, why = _way(kind, category, rows, leaving)
         if way == "import" and by_list and name is None:
             way, why = "single", "an import needs a list"
+        elif way == "import" and key == "ext_id":
+            way, why = "single", _BY_EXT_ID
         made.append(Part(way, why, category, name, first, rows, int(size or 0)))
         first += rows
     return tuple(made)

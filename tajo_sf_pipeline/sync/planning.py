@@ -85,7 +85,13 @@ class Planning:
         if not counts.writes:
             return Plan(counts, None, (), others)
         to = self.audience.destination
-        ways = parts(file, to.kind, self._leaving_way, by_list=to.list_from is not None)
+        ways = parts(
+            file,
+            to.kind,
+            self._leaving_way,
+            by_list=to.list_from is not None,
+            key=self.audience.key,
+        )
         return Plan(counts, file, ways, others)
 
     def _wanted(self, journal: Journal, client: Connection) -> Wanted:

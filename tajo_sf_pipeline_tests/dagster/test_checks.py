@@ -153,6 +153,7 @@ def test_what_is_right_arrives(shop: Shop, right: Callable[[Shop], object]) -> N
     )
 
 
+@pytest.mark.long
 def test_a_retyped_column_stops_until_a_person_accepts_it(shop: Shop) -> None:
     """The types of the last sync count, not of the last try; a warning for one run accepts."""
     shop.run()

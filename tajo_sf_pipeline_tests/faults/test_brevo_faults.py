@@ -178,6 +178,17 @@ def test_an_outage_that_passes_is_seen_by_nobody(
     } == server.asked[0].json()
 
 
+def test_without_patience_an_outage_is_told_at_once(server: Scripted) -> None:
+    """`patience: 0` is one try, also of a report."""
+    server.will(Answer(503))
+    with Client(_brevo(server, patience=0), budget=None) as client:
+        with pytest.raises(VendorOutageError):
+            contacts.upsert(client, CONTACT)
+        with pytest.raises(VendorOutageError):
+            client.download(f"{server.url}/report.csv")
+    assert 2 == len(server.asked)
+
+
 def test_nobody_listens(server: Scripted) -> None:
     """Which address did not answer is told, after `patience`."""
     with socket.socket() as closed:

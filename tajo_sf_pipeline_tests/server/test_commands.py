@@ -36,6 +36,7 @@ def _tajo(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
     )
 
 
+@pytest.mark.long
 def test_demo_brings_every_audience_across_and_then_nothing(tmp_path: Path) -> None:
     """Each audience creates its contacts once; the second run sends nothing; S01 holds in both."""
     ran = _tajo("demo", "--rows", "400", "--json", cwd=tmp_path)

@@ -92,6 +92,7 @@ def _read_until(output: IO[str], pattern: str) -> re.Match[str]:
     return found
 
 
+@pytest.mark.long
 def test_rotate_changes_the_key_once_the_new_one_signs_in(
     people: Workspace, sandbox: Sandbox
 ) -> None:

@@ -150,6 +150,7 @@ def test_corrected_rows_close_their_letters_by_themselves(people: Workspace) -> 
     assert "is not kept any more" in people.tajo("dead-letters", "show", number).out
 
 
+@pytest.mark.long
 def test_replay_runs_the_dates_again_with_the_sources_values_of_now(people: Workspace) -> None:
     """The row arrives as the source has it now, by a tagged run; what Brevo has is not sent."""
     _people(people, [*PEOPLE[:3], ("eve@example.com", "40")])

@@ -61,6 +61,7 @@ def test_a_sync_logs_its_run_with_audience_date_and_request_ids(
     }
 
 
+@pytest.mark.long
 def test_a_run_in_dagsters_own_process_logs_the_same(people: Workspace, tmp_path: Path) -> None:
     """Assets materialized without our command and without our jobs log JSON lines too."""
     today = str(people.settings().today())

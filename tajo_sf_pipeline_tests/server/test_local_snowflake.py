@@ -368,6 +368,7 @@ def test_a_csv_file_that_cannot_be_loaded_says_where(
     assert message in str(raised.value)
 
 
+@pytest.mark.long
 def test_tables_survive_a_restart(tmp_path: Path) -> None:
     """Rows, types and the private key are the same after the server ended and began again."""
     sandbox = Sandbox(tmp_path, *free_ports())

@@ -1,8 +1,17 @@
 """`tajo status`: how audiences stand, before a first run, after good ones and after bad ones."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
 
 from tajo_sf_pipeline_tests.workspaces import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _own_instance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Know nothing of the runs of other tests."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
 
 
 def _people(workspace: Workspace, *emails: str) -> None:
@@ -40,6 +49,7 @@ def test_audience_that_never_ran(workspace: Workspace) -> None:
     assert "never synced" in workspace.tajo("status").out
 
 
+@pytest.mark.long
 def test_audience_after_good_and_bad_runs(workspace: Workspace) -> None:
     """Counts, dead letters and freshness after a sync; runs that fail from then on are counted."""
     _people(workspace, "ann@example.com", "bob@example.com", "no address")

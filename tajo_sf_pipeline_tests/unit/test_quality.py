@@ -198,6 +198,13 @@ def test_what_only_resembles_personal_data_passes(value: str) -> None:
     assert personal.unmarked(batch, ()).passed
 
 
+@pytest.mark.parametrize("name", ["email", "Phone", "EMAIL", "contact.SMS"])
+def test_a_column_that_is_named_for_it_may_hold_an_address(name: str) -> None:
+    """In any case: events and contacts by ext_id have their e-mail in a column `email`."""
+    batch = pa.record_batch({name: ["ada@x.example"] * 10})
+    assert personal.unmarked(batch, ()).passed
+
+
 def test_one_address_among_many_notes_passes() -> None:
     """An accident in free text is not a column of addresses."""
     batch = pa.record_batch({"NOTE": ["ada@x.example", *["text"] * 99]})

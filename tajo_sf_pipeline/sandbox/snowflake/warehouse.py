@@ -83,22 +83,23 @@ class Warehouse(FakeSnow):
         nop_regexes: list[str] | None = None,
         **kwargs: Any,
     ) -> "Connection":
-        session = Connection(
-            self.duck_conn.cursor(),
-            self.results_cache,
-            database,
-            schema,
-            create_database=False,
-            create_schema=False,
-            db_path=self.db_path,
-            nop_regexes=nop_regexes,
-            **kwargs,
-        )
-        session.changes = self.changes
+        # The connection that all share takes one call at a time, and none while it closes.
         with self._sessions_lock:
             if self._closed:
                 raise InterruptedError
+            session = Connection(
+                self.duck_conn.cursor(),
+                self.results_cache,
+                database,
+                schema,
+                create_database=False,
+                create_schema=False,
+                db_path=self.db_path,
+                nop_regexes=nop_regexes,
+                **kwargs,
+            )
             self._sessions.add(session)
+        session.changes = self.changes
         return session
 
     def close(self) -> None:
@@ -111,7 +112,9 @@ class Warehouse(FakeSnow):
         ).fetchall()
         for (database,) in attached:
             self.duck_conn.execute(f'FORCE CHECKPOINT "{database}"')
-        self.duck_conn.close()
+        # A statement that does not end at once keeps it open until the process ends.
+        with suppress(duckdb.Error):
+            self.duck_conn.close()
 
     def _interrupt_sessions(self) -> None:
         # Once is not enough: an interruption just before DuckDB begins is lost.

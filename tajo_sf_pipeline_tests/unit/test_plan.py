@@ -1,0 +1,225 @@
+"""A plan as a value: the way of every row, the calls that it costs, what of it is shown."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tajo_sf_pipeline.destination import Kind
+from tajo_sf_pipeline.field_mapping import Key
+from tajo_sf_pipeline.sync.plan import FEW, Part, Plan, Way, parts, rows_of
+from tajo_sf_pipeline.sync.summary import Planned
+
+MANY = FEW + 1
+SCHEMA = pa.schema(
+    {
+        "_key": pa.string(),
+        "_payload": pa.string(),
+        "_list": pa.string(),
+        "action": pa.string(),
+        "reason": pa.string(),
+        "category": pa.string(),
+    }
+)
+Group = tuple[str, str | None, int]  # category, list, rows
+
+
+def _rows(*groups: Group, payload: str | None = "{}") -> list[dict[str, Any]]:
+    return [
+        {
+            "_key": f"{category[0]}{number}@example.com",
+            "_payload": payload,
+            "_list": name,
+            "action": "remove" if category == "leave" else "create",
+            "reason": "left the source" if category == "leave" else "new",
+            "category": category,
+        }
+        for category, name, rows in groups
+        for number in range(rows)
+    ]
+
+
+def _file(folder: Path, rows: list[dict[str, Any]], group: int = 65_536) -> Path:
+    path = folder / "plan.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path, row_group_size=group)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("category", "rows", "way", "why"),
+    [
+        ("plain", 1, "single", "at most 100 of a kind cost less one by one than by import"),
+        ("plain", FEW, "single", "at most 100 of a kind cost less one by one than by import"),
+        ("plain", MANY, "import", "many"),
+        ("flags", MANY, "single", "an import has no flags for a single contact"),
+        ("blocklist", FEW, "single", "at most 100 of a kind cost less one by one than by import"),
+        ("blocklist", MANY, "import", "many; blocklisted ones travel in imports of their own"),
+        ("move", FEW, "single", "at most 100 of a kind cost less one by one than by import"),
+        ("move", MANY, "import", "many; they leave their old list when the import has ended"),
+    ],
+)
+def test_contacts_travel_by_what_they_need_and_how_many_they_are(
+    tmp_path: Path, category: str, rows: int, way: Way, why: str
+) -> None:
+    """The few go one by one, the many by import, but for what an import cannot do."""
+    [part] = parts(_file(tmp_path, _rows((category, None, rows))), "contacts", "list_remove")
+    assert (way, why, rows) == (part.way, part.why, part.rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "leaving", "way", "why"),
+    [
+        (1, "list_remove", "list_remove", "lists take 150 contacts off at a time"),
+        (MANY, "list_remove", "list_remove", "lists take 150 contacts off at a time"),
+        (MANY, None, "single", "what leaves needs a call of its own"),
+        (FEW, "import", "single", "at most 100 of a kind cost less one by one than by import"),
+        (MANY, "import", "import", "many"),
+    ],
+)
+def test_contacts_leave_as_on_leave_and_their_number_say(
+    tmp_path: Path, rows: int, leaving: Way | None, way: Way, why: str
+) -> None:
+    """Off a list 150 at a time, deleted one by one, blocklisted or cleared by import."""
+    [part] = parts(_file(tmp_path, _rows(("leave", None, rows))), "contacts", leaving)
+    assert (way, why) == (part.way, part.why)
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "way"),
+    [
+        ("events", "plain", "events"),
+        ("objects", "plain", "objects"),
+        ("objects", "leave", "object_delete"),
+    ],
+)
+@pytest.mark.parametrize("rows", [1, MANY])
+def test_events_and_objects_always_travel_in_batches(
+    tmp_path: Path, kind: Kind, category: str, way: Way, rows: int
+) -> None:
+    """One of them is a batch too."""
+    [part] = parts(_file(tmp_path, _rows((category, None, rows))), kind, None)
+    assert way == part.way
+
+
+def test_parts_stand_in_the_files_order_and_know_their_bytes(tmp_path: Path) -> None:
+    """By category and list, one after the other; many rows without a list go one by one."""
+    groups: list[Group] = [("leave", None, 2), ("plain", "a", MANY), ("plain", "b", 3)]
+    rows = _rows(*groups, ("plain", None, MANY), payload='{"a":"é"}')
+    found = parts(_file(tmp_path, rows), "contacts", "list_remove", by_list=True)
+    assert [
+        ("leave", None, "list_remove", 0, 2),
+        ("plain", "a", "import", 2, MANY),
+        ("plain", "b", "single", 2 + MANY, 3),
+        ("plain", None, "single", 5 + MANY, MANY),
+    ] == [(part.category, part.list, part.way, part.first, part.rows) for part in found]
+    assert "an import needs a list" == found[-1].why
+    # With the comma behind each, in UTF-8.
+    assert [part.rows * 11 for part in found] == [part.bytes for part in found]
+
+
+@pytest.mark.parametrize(
+    ("key", "way"), [("email", "import"), ("sms", "import"), ("ext_id", "single")]
+)
+@pytest.mark.parametrize("category", ["plain", "blocklist", "leave"])
+def test_contacts_by_ext_id_go_one_by_one(
+    tmp_path: Path, key: Key, way: Way, category: str
+) -> None:
+    """An import finds contacts by e-mail and phone; of an ext_id it is not known."""
+    file = _file(tmp_path, _rows((category, None, MANY)))
+    [part] = parts(file, "contacts", "import", key=key)
+    assert way == part.way
+
+
+def test_rows_that_only_leave_a_list_have_no_bytes(tmp_path: Path) -> None:
+    """Their payload is null."""
+    [part] = parts(_file(tmp_path, _rows(("leave", None, 3), payload=None)), "contacts", None)
+    assert 0 == part.bytes
+
+
+@pytest.mark.parametrize(
+    ("way", "rows", "size", "calls"),
+    [
+        ("single", 7, 0, 7),
+        ("import", MANY, 0, 1),
+        ("import", MANY, 8_000_000, 1),
+        ("import", MANY, 8_000_001, 2),
+        ("list_remove", 150, 0, 1),
+        ("list_remove", 151, 0, 2),
+        ("events", 100, 0, 1),
+        ("events", 101, 0, 2),
+        ("objects", 1000, 1_000_000, 1),
+        ("objects", 1001, 1, 2),
+        ("objects", 2, 1_000_001, 2),
+        ("object_delete", 1000, 0, 1),
+        ("object_delete", 1001, 0, 2),
+    ],
+)
+def test_calls_are_estimated_by_brevos_limits(way: Way, rows: int, size: int, calls: int) -> None:
+    """Rows or bytes, whichever of them fills a call first."""
+    assert calls == Part(way, "", "plain", None, 0, rows, size).calls
+
+
+def test_a_plans_calls_are_those_of_its_parts() -> None:
+    """One without parts calls nobody."""
+    single, batch = (Part(way, "", "plain", None, 0, 3, 9) for way in ("single", "events"))
+    assert (4, 0) == (Plan(Planned(), None, (single, batch)).calls, Plan(Planned(), None).calls)
+
+
+@pytest.mark.parametrize("group", [1, 3, 4, 10, 100])
+@pytest.mark.parametrize(
+    ("first", "count"), [(0, 10), (0, 1), (2, 1), (3, 3), (2, 7), (9, 1), (9, 5), (10, 1), (4, 0)]
+)
+def test_rows_are_read_over_the_seams_of_row_groups(
+    tmp_path: Path, group: int, first: int, count: int
+) -> None:
+    """Whatever the file's groups: exactly the rows that are wanted, once and in order."""
+    file = _file(tmp_path, _rows(("plain", None, 10)), group)
+    found = [key for batch in rows_of(file, first, count) for key in batch["_key"].to_pylist()]
+    assert [f"p{number}@example.com" for number in range(10)][first : first + count] == found
+
+
+def _plan(folder: Path, **more: Any) -> Plan:
+    file = _file(folder, _rows(("leave", None, 2), ("plain", "a", MANY)), group=7)
+    found = parts(file, "contacts", "list_remove")
+    return Plan(Planned(create=MANY, remove=2, stale=1), file, found, **more)
+
+
+def test_a_sample_has_rows_of_every_part(tmp_path: Path) -> None:
+    """As many of each as are wanted, or as it has."""
+    keys = [row["_key"] for row in _plan(tmp_path).sample(3)]
+    assert [*(f"l{n}@example.com" for n in range(2)), *(f"p{n}@example.com" for n in range(3))] == (
+        keys
+    )
+    assert [] == Plan(Planned(), None).sample(3)
+
+
+def test_json_tells_counts_ways_and_reasons_and_no_address(tmp_path: Path) -> None:
+    """Keys are masked unless they may be shown."""
+    plan = _plan(tmp_path, others={"stale": ["jane@example.com"]})
+    told = plan.as_json(show_keys=False)
+    assert (MANY, 2, 1, MANY, MANY + 2, 2) == tuple(
+        told[name] for name in ("create", "remove", "stale", "planned", "writes", "api_calls")
+    )
+    assert [
+        {"action": "create", "reason": "new", "rows": MANY},
+        {"action": "remove", "reason": "left the source", "rows": 2},
+    ] == told["reasons"]
+    assert [("list_remove", None, 2, 1), ("import", "a", MANY, 1)] == [
+        (way["way"], way["list"], way["rows"], way["api_calls"]) for way in told["ways"]
+    ]
+    assert {"stale": ["j***@example.com"]} == told["others"]
+    assert {"stale": ["jane@example.com"]} == plan.as_json(show_keys=True)["others"]
+
+
+def test_s14_a_plan_that_is_done_leaves_no_file(tmp_path: Path) -> None:
+    """It holds personal data; it stays only while something in flight needs it."""
+    plan = _plan(tmp_path)
+    assert plan.file is not None
+    plan.discard(unless={str(plan.file)})
+    assert plan.file.exists()
+    plan.discard()
+    plan.discard()
+    assert not plan.file.exists()
+    assert {} == Plan(Planned(), None).reasons()
