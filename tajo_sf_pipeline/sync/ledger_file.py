@@ -96,7 +96,7 @@ class LedgerFile:
         with self.told():
             for attempt in _patiently():
                 with attempt:
-                    database = duckdb.connect(self._path, config=_config(self._path.parent))
+                    database = duckdb.connect(self._path)
         with database, self._told_if_full():
             database.begin()
             if not database.execute("SHOW TABLES").fetchall():

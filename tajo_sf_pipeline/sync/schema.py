@@ -19,7 +19,7 @@ CREATE TABLE rows (
 );
 CREATE TABLE payloads (             -- of `rows`, as Brevo accepted them last and before
     key VARCHAR NOT NULL,
-    payload VARCHAR NOT NULL USING COMPRESSION zstd,
+    payload VARCHAR NOT NULL,
     confirmed_at TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE failed (               -- refused, and not accepted since: later runs try again (S06)

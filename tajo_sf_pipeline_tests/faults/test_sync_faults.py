@@ -168,7 +168,7 @@ def test_an_import_without_an_end_is_not_sent_again(engine_of: MakeEngine) -> No
 def test_a_report_that_cannot_be_had_confirms_nobody(engine_of: MakeEngine) -> None:
     """The rows are pending; the next run reads the report and does not send them again."""
     engine = engine_of()
-    engine.brevo = {"patience": 0.01}
+    engine.brevo = {"patience": 0}
     refused = {"report": {"invalid_emails": ["p3@example.com"]}}
     engine.account.change(faults=[refused, {"report_status": 503}])
     first = engine.run(_people(MANY))
@@ -179,7 +179,7 @@ def test_a_report_that_cannot_be_had_confirms_nobody(engine_of: MakeEngine) -> N
 def test_an_outage_in_the_middle_says_how_far_it_came(engine_of: MakeEngine) -> None:
     """The error and the ledger tell it; the next run does the rest and no row twice."""
     engine = engine_of()
-    engine.brevo = {"patience": 0.01}
+    engine.brevo = {"patience": 0}
     fault = {"status": 503, "method": "POST", "path": "/v3/contacts", "skip": 30, "times": 1}
     engine.account.change(faults=[fault])
     with pytest.raises(VendorOutageError) as stopped:

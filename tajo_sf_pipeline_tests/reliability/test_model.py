@@ -105,7 +105,7 @@ class Place:
         self._wire = wire
         self._workspace = Workspace.new(folder, sandbox, BrevoAccount.new(sandbox))
         # A fault that lasts ends the run at once: the next one is what is tested.
-        self._workspace.write(brevo={"patience": 0.01})
+        self._workspace.write(brevo={"patience": 0})
         for mode in MODES:
             guards = {"guards": {"max_removed": "100%"}, "allow_empty": True}
             self._workspace.audience(

@@ -399,7 +399,7 @@ def test_a_guard_ends_the_command_with_4(workspace: Workspace) -> None:
     query, mapping = f"SELECT email FROM {table}", {"email": "email"}
     workspace.audience("people", query, mapping, guards={"min_rows": 3})
     ran = workspace.tajo("connectors", "sync", "snowflake", "--json")
-    assert (4, True) == (ran.code, "TAJO-804" in ran.out)
+    assert (4, True) == (ran.code, "TAJO-804" in ran.out), ran
     assert [] == workspace.brevo.writes()
     passed = workspace.tajo("connectors", "sync", "snowflake", "--accept-guard", "min_rows")
-    assert (0, {"people": 2}) == (passed.code, workspace.brevo.lists())
+    assert (0, {"people": 2}) == (passed.code, workspace.brevo.lists()), passed
