@@ -20,6 +20,7 @@ from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.sandbox.shop.brevo_account import create_attributes
 from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.stages import Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,22 @@ class Workspace:
         assert ran.out, ran.err
         found: list[dict[str, Any]] = ran.json()
         return found
+
+    def bring(self) -> list[dict[str, Any]]:
+        """Bring today's partition of every audience across, without Dagster."""
+        loaded = self.settings()
+        return [
+            self._brought(
+                Partition(loaded, audience, loaded.today(), "incremental", run_id=uuid.uuid4().hex)
+            )
+            for audience in audiences.load(loaded)
+        ]
+
+    @staticmethod
+    def _brought(partition: Partition) -> dict[str, Any]:
+        partition.extract()
+        partition.map()
+        return partition.sync().as_json()
 
     def settings(self) -> Settings:
         return settings.load(self.file)

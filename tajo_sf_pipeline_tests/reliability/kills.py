@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -37,7 +37,7 @@ from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 DAY = date(2026, 11, 1)
 _SOMEBODY = "somebody@example.com"
 _MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
-CONTACTS, EVENTS = 200_000, 3_000
+ROWS = {"contacts": 200_000, "events": 3_000}
 # Of an import's body or of a batch of events: one for each row.
 _ROW = {"contacts": re.compile(rb'"email":"'), "events": re.compile(rb'"email_id":"')}
 _WRITES = re.compile(r"^/v3/(contacts/import|contacts|events/batch|events)$")
@@ -250,11 +250,13 @@ class Line:
         )
 
 
-def matrix(sandbox: Sandbox, folder: Path, instants: int, seed: int) -> Iterator[Line]:
-    """Kill at each step, and at random instants, of contacts and of events."""
-    for kind, rows in (("contacts", CONTACTS), ("events", EVENTS)):
+def matrix(
+    sandbox: Sandbox, folder: Path, *, rows: Mapping[str, int], instants: int, seed: int
+) -> Iterator[Line]:
+    """Kill at each step, and at random instants, of so many `contacts` and `events`."""
+    for kind, count in rows.items():
         (folder / kind).mkdir()
-        with scene(sandbox, folder / kind, kind, rows) as played:
+        with scene(sandbox, folder / kind, kind, count) as played:
             for step in steps.STEPS:
                 yield Line(f"{kind}: {step}", [played.trial(nobody, at_step(step, 1))])
             whole = played.seconds() / 2  # a trial runs twice; the second has nothing to do
@@ -275,8 +277,8 @@ def main() -> None:
     arguments = parser.parse_args()
     head = ("killed at", "kills", "lost", "held", "sent twice, median", "most", "largest window")
     told = (
-        f"Measured {datetime.now(UTC):%Y-%m-%d}, in rows: {CONTACTS:,} contacts by import, and "
-        f"{EVENTS:,} events with `on_uncertain: hold`.\n"
+        f"Measured {datetime.now(UTC):%Y-%m-%d}, in rows: {ROWS['contacts']:,} contacts by import, "
+        f"and {ROWS['events']:,} events with `on_uncertain: hold`.\n"
     )
     lines = [
         told,
@@ -284,7 +286,9 @@ def main() -> None:
         f"|{'---|' * len(head)}",
     ]
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder) / "sandbox") as sandbox:
-        for line in matrix(sandbox, Path(folder), arguments.instants, arguments.seed):
+        for line in matrix(
+            sandbox, Path(folder), rows=ROWS, instants=arguments.instants, seed=arguments.seed
+        ):
             print(line, flush=True)  # noqa: T201 - what the command is for
             lines.append(str(line))
     if arguments.write:

@@ -61,13 +61,13 @@ def test_s02_rows_that_a_report_names_are_not_confirmed(people: Workspace) -> No
     """Brevo's import completes, its report names two rows: these come again with the next run."""
     refused = ["p3@example.com", "p77@example.com"]
     people.brevo.change(faults=[{"report": {"invalid_emails": refused}}])
-    [first] = people.sync()
+    [first] = people.bring()
     assert (MANY - 2, 2) == (first["confirmed"], first["failed"])
     letters = DeadLetters(people.places("people").letters).find(Filter(state="open"))
     assert {(key, "invalid_emails") for key in refused} == {
         (letter.key, letter.reason) for letter in letters
     }
-    [second] = people.sync()
+    [second] = people.bring()
     assert (2, 2, MANY - 2) == (second["planned"], second["confirmed"], second["unchanged"])
     assert MANY == len(people.brevo.contacts())
 
@@ -81,7 +81,7 @@ def test_s02_nothing_of_an_import_that_ends_badly_is_confirmed(
     ran = people.tajo("connectors", "sync", "snowflake", "--json")
     assert 1 == ran.code
     assert (0, MANY) == (ran.json()[0]["confirmed"], ran.json()[0]["failed"])
-    [second] = people.sync()
+    [second] = people.bring()
     assert MANY == second["confirmed"]
 
 
@@ -103,32 +103,32 @@ def test_s02_a_single_refused_contact_fails_alone(workspace: Workspace) -> None:
         "few", f"SELECT * FROM {table}", {"email": "email", "first_name": "FIRSTNAME"}
     )
     workspace.brevo.change(faults=[{"status": 400, "method": "POST", "path": "/v3/contacts"}])
-    [run] = workspace.sync()
+    [run] = workspace.bring()
     assert (1, 1) == (run["confirmed"], run["failed"])
     assert ["b@example.com"] == list(workspace.brevo.contacts())
 
 
 def test_s03_the_same_date_twice_sends_nothing(people: Workspace) -> None:
     """The second run makes no call at all."""
-    people.sync()
+    people.bring()
     before = people.brevo.writes()
-    [run] = people.sync()
+    [run] = people.bring()
     assert (0, MANY, 0) == (run["planned"], run["unchanged"], run["api_calls"])
     assert before == people.brevo.writes()
 
 
 def test_s03_only_what_changed_is_sent(people: Workspace) -> None:
     """One changed row of many is one update."""
-    people.sync()
+    people.bring()
     people.table("people", COLUMNS, [*_people(MANY)[1:], ("p0@example.com", "Zoë", 7)])
-    [run] = people.sync()
+    [run] = people.bring()
     assert (1, 1, MANY - 1) == (run["updated"], run["confirmed"], run["unchanged"])
     assert "Zoë" == people.brevo.contacts()["p0@example.com"]["attributes"]["FIRSTNAME"]
 
 
 def test_s04_an_older_date_changes_no_contact_of_a_newer_one(people: Workspace) -> None:
     """A backfill of yesterday after today's run finds other values: they are stale, not sent."""
-    people.sync()
+    people.bring()
     people.table("people", COLUMNS, [("p0@example.com", "Old", 0)])
     yesterday = people.settings().today() - timedelta(days=1)
     [run] = people.sync("--date", str(yesterday))
@@ -151,9 +151,9 @@ def test_s10_a_null_leaves_or_clears(
         nulls=nulls,
     )
     workspace.table("nulls", COLUMNS, [(f"p{n}@example.com", "Ada", 0) for n in range(count)])
-    workspace.sync()
+    workspace.bring()
     workspace.table("nulls", COLUMNS, [(f"p{n}@example.com", " ", 0) for n in range(count)])
-    [run] = workspace.sync()
+    [run] = workspace.bring()
     assert count == run["confirmed"]
     attributes = workspace.brevo.contacts()["p0@example.com"]["attributes"]
     assert (kept, 0) == (attributes.get("FIRSTNAME"), attributes["POINTS"])
@@ -178,12 +178,12 @@ def test_s15_the_same_input_gives_the_same_requests(
     people: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A workspace without a ledger gets the rows in another order: it sends the same bytes."""
-    people.sync()
+    people.bring()
     table = people.table("people", COLUMNS, reversed(_people(MANY)))
     fresh = tmp_path_factory.mktemp("fresh")
     second = Workspace(fresh, people.sandbox, people.brevo, people.prefix)
     second.audience("people", f"SELECT * FROM {table}", MAPPING)
-    second.sync()
+    second.bring()
     imports = [write for write in people.brevo.writes() if write[1] == "/v3/contacts/import"]
     assert 2 == len(imports)
     assert imports[0] == imports[1]
@@ -191,9 +191,9 @@ def test_s15_the_same_input_gives_the_same_requests(
 
 def test_s15_a_second_run_makes_no_second_list(people: Workspace) -> None:
     """The list is found by its name, whatever made it."""
-    people.sync()
+    people.bring()
     people.table("people", COLUMNS, _people(MANY + 10))
-    people.sync()
+    people.bring()
     assert {"people": MANY + 10} == people.brevo.lists()
 
 
@@ -257,13 +257,13 @@ def test_a_failed_row_does_not_move_the_watermark(workspace: Workspace) -> None:
         cursor="updated_at",
     )
     workspace.brevo.change(faults=[{"status": 400, "method": "POST", "path": "/v3/contacts"}])
-    assert [1, 0] == [workspace.sync()[0]["failed"] for _ in range(2)]
+    assert [1, 0] == [workspace.bring()[0]["failed"] for _ in range(2)]
     assert ["c1@example.com", "c2@example.com"] == sorted(workspace.brevo.contacts())
 
 
 def test_the_query_tag_names_workspace_audience_date_and_run(people: Workspace) -> None:
     """Snowflake's query history tells which run asked."""
-    [run] = people.sync()
+    [run] = people.bring()
     statements = httpx.get(f"{people.sandbox.snowflake_url}/admin/statements").json()["statements"]
     tags = [
         json.loads(one["query_tag"])
@@ -281,7 +281,7 @@ def test_the_query_tag_names_workspace_audience_date_and_run(people: Workspace) 
 
 def test_a_one_off_query_goes_to_a_list_by_its_id(people: Workspace) -> None:
     """A query, a list and a mapping on the command line are an audience of their own."""
-    people.sync()
+    people.bring()
     list_id = str(next(iter(people.brevo.contacts().values()))["listIds"][0])
     table = people.table("vips", "email,score", [("vip@example.com", 3)])
     query = f"SELECT email, score FROM {table}"
@@ -299,11 +299,11 @@ def test_s04_a_newer_version_that_says_the_same_counts(workspace: Workspace) -> 
         {"email": "email", "first_name": "FIRSTNAME"},
         cursor="updated_at",
     )
-    workspace.sync()
+    workspace.bring()
     workspace.table("cur", "email,first_name,updated_at", [_versioned("Ada", 20)])
-    assert 1 == workspace.sync()[0]["unchanged"]
+    assert 1 == workspace.bring()[0]["unchanged"]
     workspace.table("cur", "email,first_name,updated_at", [_versioned("Eve", 15)])
-    assert (0, 1) == tuple(workspace.sync()[0][name] for name in ("planned", "stale"))
+    assert (0, 1) == tuple(workspace.bring()[0][name] for name in ("planned", "stale"))
 
 
 def _versioned(name: str, day: int) -> tuple[str, str, str]:

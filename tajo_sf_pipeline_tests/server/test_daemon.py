@@ -15,9 +15,9 @@ from tajo_sf_pipeline_tests.dagster_processes import Dagster, running
 from tajo_sf_pipeline_tests.graphql import Run
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(420)]
-DAYS = 30
-PATIENCE = 240  # seconds; a machine may be five times slower than ours
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
+DAYS = 6
+PATIENCE = 400  # seconds; a machine may be five times slower than ours
 # By the query: rows of one date, or of all of them.
 OF_A_DATE = "updated_at >= :window_start AND updated_at < :window_end"
 QUERY = "SELECT email, points AS {attribute}, updated_at FROM {table} WHERE {which}"
@@ -135,18 +135,16 @@ def test_the_freshness_sensor_fires_after_an_update_and_not_without_one(
     assert "new@example.com" in shop.brevo.contacts()
 
 
-def test_a_backfill_of_thirty_dates_survives_and_equals_one_run(
-    shop: Workspace, dagster: Dagster
-) -> None:
+def test_a_backfill_survives_and_equals_one_run(shop: Workspace, dagster: Dagster) -> None:
     """Daemon and webserver are killed in the middle; each date has one good run in the end."""
     backfill = dagster.client.launch_job_backfill("daily_backfill", dates(shop, DAYS))
 
     def done() -> int:
         return len(of_backfill(dagster, backfill, statuses=["SUCCESS"]))
 
-    dagster.wait_until(lambda: done() >= 4, "four dates", PATIENCE)
+    dagster.wait_until(lambda: done() >= 1, "a date", PATIENCE)
     dagster.restart("daemon")
-    dagster.wait_until(lambda: done() >= 8, "eight dates", PATIENCE)
+    dagster.wait_until(lambda: done() >= 3, "three dates", PATIENCE)
     dagster.restart("webserver")
     dagster.wait_until(
         lambda: dagster.client.backfill_status(backfill).startswith("COMPLETED"), "all", PATIENCE
@@ -164,7 +162,7 @@ def test_a_backfill_is_cancelled_in_the_middle_and_resumed(
     shop: Workspace, dagster: Dagster
 ) -> None:
     """What was done stays done, what was not is asked for again; the other path runs meanwhile."""
-    wanted = dates(shop, 6)
+    wanted = dates(shop, 4)
     with slow_statements(shop.sandbox, 1):
         backfill = dagster.client.launch_job_backfill("some_backfill", wanted)
         dagster.wait_until(
