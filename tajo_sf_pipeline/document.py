@@ -85,34 +85,6 @@ class Credential:
         raise PydanticCustomError("credential", "must be text that is not empty")
 
 
-class NotYet:
-    """Marks a field of the interface whose capability is not built: refused, never ignored.
-
-    `allowed` are the values that already work.
-    """
-
-    def __init__(self, capability: str, *allowed: object) -> None:
-        self._capability = capability
-        self._allowed = allowed
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(self.refuse, handler(source))
-
-    def refuse(self, given: Any) -> Any:
-        """Give back a value that already works; refuse any other by the capability's name."""
-        if given is None or given in self._allowed:
-            return given
-        names = ", ".join(name for name in self._allowed if isinstance(name, str))
-        built = f"; built so far: {names}" if names else ""
-        raise PydanticCustomError(
-            "not_built",
-            "{capability} is not built in this version{built}",
-            {"capability": self._capability, "built": built},
-        )
-
-
 class Model(BaseModel):
     """A frozen part of a YAML file that refuses keys it does not know and suggests the near one."""
 
