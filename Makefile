@@ -8,7 +8,7 @@ help:  ## Show what there is to make
 demo: .venv/sandbox.installed  ## Set up, and bring a shop's audiences from a local Snowflake to a local Brevo
 	@$(BIN)/tajo demo
 
-test: .venv/dev.installed  ## Set up, and run the tests (under five minutes)
+test: .venv/dev.installed  ## Set up, and run the tests (some minutes)
 	$(BIN)/pytest -n auto --dist loadfile
 
 long: .venv/dev.installed  ## Run the tests that take longer: a browser, large data
