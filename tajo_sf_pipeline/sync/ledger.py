@@ -171,13 +171,17 @@ class Ledger:
             ).to_arrow_table()
 
     def let_go(self, mapped: Path) -> None:
-        """Forget the failures of rows that are not in the whole source any more."""
+        """Forget the failures of rows that are not in the whole source any more, but no held one.
+
+        Such a row may come back, and may have arrived: that stays with a person.
+        """
         with self._file.reading() as database:
             if not value(database, "SELECT count(*) FROM ledger.failed"):
                 return
         with self._file.writing() as database:
             database.execute(
-                "DELETE FROM failed WHERE key NOT IN (SELECT _key FROM read_parquet($mapped))",
+                "DELETE FROM failed "
+                "WHERE NOT held AND key NOT IN (SELECT _key FROM read_parquet($mapped))",
                 {"mapped": str(mapped)},
             )
 

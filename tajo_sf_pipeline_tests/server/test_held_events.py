@@ -69,3 +69,14 @@ def test_a_held_event_that_is_discarded_is_never_sent(held: Workspace) -> None:
     )
     assert 2 == held.brevo.count("events")
     assert ["discarded", "accepted"] == [letter["state"] for letter in _letters(held, "all")]
+
+
+def test_a_held_event_that_leaves_the_source_and_comes_back_is_still_held(held: Workspace) -> None:
+    """Its row's absence tells nothing of whether the event arrived."""
+    _orders(held, 10)
+    assert 1 == synced(held, "orders").failed
+    assert ["open", "open"] == [letter["state"] for letter in _letters(held)]
+    _orders(held, 10, 20)
+    again = synced(held, "orders")
+    assert (0, 2, True) == (again.confirmed, again.failed, again.conserved)
+    assert 0 == held.brevo.count("events")
