@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +23,18 @@ _NOTES = "tajo"
 
 @contextmanager
 def writing(path: Path, schema: pa.Schema) -> Iterator["Writer"]:
+    """Write `path` as `whole` does."""
+    with (
+        whole(path) as file,
+        pq.ParquetWriter(
+            file, schema, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES
+        ) as parquet,
+    ):
+        yield Writer(parquet)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
     """Write `path` atomically, readable by its owner only; an error leaves what was there before.
 
     Raises `ConfigurationError` when this machine cannot take the bytes (a full disk).
@@ -31,10 +43,7 @@ def writing(path: Path, schema: pa.Schema) -> Iterator["Writer"]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(unfinished, "wb", opener=_private) as file:
-            with pq.ParquetWriter(
-                file, schema, compression="zstd", dictionary_pagesize_limit=DICTIONARY_BYTES
-            ) as parquet:
-                yield Writer(parquet)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -96,6 +105,14 @@ def schema(path: Path) -> pa.Schema:
 
 def rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
+
+
+def row(path: Path, number: int) -> dict[str, Any]:
+    """Read one row, and no more than its row group."""
+    group, at = divmod(number, ROWS_PER_GROUP)
+    with pq.ParquetFile(path) as parquet:
+        found: list[dict[str, Any]] = parquet.read_row_group(group).slice(at, 1).to_pylist()
+    return found[0]
 
 
 def notes(path: Path) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Places:
 
     def plan(self, day: date, run_id: str) -> Path:
         """Give the place of one run's rows; they stay until all of them are settled."""
-        return self._of_dates / "plans" / self.audience / f"{day}.{run_id}.parquet"
+        return self._of_dates / "plans" / self.audience / f"{day}.{run_id}.arrow"
 
     def dead_letters(self, day: date) -> Path:
         return self.home / "dead_letters" / self.audience / f"{day}.parquet"

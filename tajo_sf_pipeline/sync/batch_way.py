@@ -10,7 +10,8 @@ from tajo_sf_pipeline.errors import TajoError, UncertainError
 from tajo_sf_pipeline.sync import steps
 from tajo_sf_pipeline.sync.delivery import Answer, Delivery, no_reasons
 from tajo_sf_pipeline.sync.lookup import arrived
-from tajo_sf_pipeline.sync.plan import EVENTS, LIST_KEYS, Part, rows_of
+from tajo_sf_pipeline.sync.plan import EVENTS, LIST_KEYS, Part
+from tajo_sf_pipeline.sync.plan_file import rows_of
 
 # Ten calls between two writes of the ledger; who is off the list already may be named again.
 _REMOVALS = 10 * LIST_KEYS

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.audience_file import Mode
 from tajo_sf_pipeline.field_mapping import Key
+from tajo_sf_pipeline.sync import plan_file
 from tajo_sf_pipeline.sync.summary import Planned
 
 _OPTIONAL = {
@@ -58,18 +59,17 @@ def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
 
     Only keys, fingerprints, versions and row numbers are read here. `ledger` is attached.
     """
-    binds = {"mapped": str(wanted.mapped)}
     total = parquet.rows(wanted.mapped)
     known = _count(database, "ledger.rows")
     failed = _count(database, "ledger.failed")
     _register(database, wanted)
-    database.execute(_changed(wanted, known), binds)
+    database.execute(_changed(wanted, known))
     database.execute(_judged(wanted, known, failed))
     counted: dict[str, int] = dict(
         database.execute("SELECT action, count(*) FROM judged GROUP BY action").fetchall()
     )
     changed = sum(counted.values())
-    database.execute(_retries(wanted, failed), binds if failed and not wanted.whole else None)
+    database.execute(_retries(wanted, failed))
     _find_leaving(database, wanted, total, known)
     return Planned(
         **counted,
@@ -87,13 +87,8 @@ def write(database: duckdb.DuckDBPyConnection, wanted: Wanted, plan: Path) -> No
     their source, `action`, `reason`, `category`, `leaves` (the ids of the lists to be left, null
     where the ledger does not know them) and `lists` (those that stay).
     """
-    plan.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = plan.with_name(f".{plan.name}.unfinished")
-    database.sql(_plan(wanted), params=_binds(wanted)).write_parquet(
-        str(unfinished), compression="lz4", row_group_size=parquet.ROWS_PER_GROUP
-    )
-    unfinished.chmod(0o600)
-    unfinished.replace(plan)
+    rows = database.sql(_plan(wanted), params=_binds(wanted)).to_arrow_reader(plan_file.ROWS)
+    plan_file.write(plan, rows.schema, rows)
 
 
 def samples(database: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -115,13 +110,14 @@ def _register(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
 
 def _changed(wanted: Wanted, known: int) -> str:
     """Find the rows that the ledger does not have as they are; an event is never another one."""
-    source = "SELECT m._row, m._key, m._fingerprint, m._version FROM read_parquet($mapped) AS m"
+    source = f"SELECT m._row, m._key, m._fingerprint, m._version FROM {_mapped(wanted)} AS m"
     if not known:
-        return f"CREATE TEMP TABLE changed AS {source}"
+        return f"CREATE TEMP VIEW changed AS {source}"
     if wanted.mode == "append":
         condition = "c.key = m._key"
     else:
-        condition = "c.key = m._key AND c.fingerprint = m._fingerprint"
+        # Together 128 bits: as good as the key itself, and less to keep in memory and to compare.
+        condition = "hash(c.key) = hash(m._key) AND c.fingerprint = m._fingerprint"
     return (
         f"CREATE TEMP TABLE changed AS {source} ANTI JOIN "
         f"(SELECT key, fingerprint FROM ledger.rows WHERE present) AS c ON {condition}"
@@ -174,7 +170,7 @@ def _retries(wanted: Wanted, failed: int) -> str:
         CREATE TEMP TABLE retries AS
         SELECT f.* FROM ledger.failed AS f
         WHERE NOT f.held
-            AND f.key NOT IN (SELECT _key FROM read_parquet($mapped))
+            AND f.key NOT IN (SELECT _key FROM {_mapped(wanted)})
             AND lower(f.key) NOT IN ({_rejected(wanted)})
             AND NOT EXISTS (FROM withheld AS w WHERE w.key = f.key)
             AND NOT EXISTS (FROM ledger.rows AS r WHERE r.key = f.key AND r.version > f.version)
@@ -194,19 +190,28 @@ def _find_leaving(
         return
     database.execute(
         f"""{nothing} AS r
-        ANTI JOIN read_parquet($mapped) AS m ON m._key = r.key
+        ANTI JOIN {_mapped(wanted)} AS m ON m._key = r.key
         WHERE present AND version <= $window_end
             AND NOT EXISTS (FROM ledger.watermark WHERE newest > $window_end)
             AND lower(key) NOT IN ({_rejected(wanted)})
             AND NOT EXISTS (FROM withheld AS w WHERE w.key = r.key)
         """,
-        {"mapped": str(wanted.mapped), "window_end": wanted.window_end},
+        {"window_end": wanted.window_end},
     )
 
 
 def _rejected(wanted: Wanted) -> str:
-    name = str(wanted.rejected).replace("'", "''")
-    return f"SELECT lower(trim(key)) FROM read_parquet('{name}') WHERE key IS NOT NULL"
+    return f"SELECT lower(trim(key)) FROM {_file(wanted.rejected)} WHERE key IS NOT NULL"
+
+
+def _mapped(wanted: Wanted) -> str:
+    return _file(wanted.mapped)
+
+
+def _file(path: Path) -> str:
+    """Name a file in a query: a view takes no values that are bound."""
+    name = str(path).replace("'", "''")
+    return f"read_parquet('{name}')"
 
 
 def _plan(wanted: Wanted) -> str:
@@ -225,7 +230,7 @@ def _plan(wanted: Wanted) -> str:
                         AND j.was_on IS NOT NULL THEN 'another list'
                     ELSE 'changed' END AS reason,
                 j.was_on_lists
-            FROM judged AS j JOIN read_parquet($mapped) AS m ON m._row = j._row
+            FROM judged AS j JOIN {_mapped(wanted)} AS m ON m._row = j._row
             WHERE j.action IN ('create', 'update')
         ),
         every AS (
@@ -264,7 +269,6 @@ def _plan(wanted: Wanted) -> str:
 
 def _binds(wanted: Wanted) -> dict[str, Any]:
     return {
-        "mapped": str(wanted.mapped),
         "day": wanted.sync_date,
         "leaving": wanted.leaving,
         "window_end": wanted.window_end,

@@ -10,7 +10,8 @@ from tajo_sf_pipeline.brevo import imports, objects
 from tajo_sf_pipeline.errors import RefusedError, VendorOutageError
 from tajo_sf_pipeline.sync import steps
 from tajo_sf_pipeline.sync.delivery import Answer, Delivery, no_reasons, with_reasons
-from tajo_sf_pipeline.sync.plan import OBJECTS, Part, rows_of
+from tajo_sf_pipeline.sync.plan import OBJECTS, Part
+from tajo_sf_pipeline.sync.plan_file import rows_of
 
 # Of `GET /processes` one call shows fifty; ours have room in it beside other people's.
 IN_FLIGHT = 20

@@ -96,10 +96,10 @@ class LedgerFile:
         with self.told():
             for attempt in _patiently():
                 with attempt:
-                    database = duckdb.connect(self._path)
+                    database = duckdb.connect(self._path, config=_config(self._path.parent))
         with database, self._told_if_full():
             database.begin()
-            if not database.execute("SHOW TABLES").fetchall():
+            if not value(database, "SELECT count(*) FROM duckdb_tables()"):
                 database.execute(schema.TABLES)
                 self._path.chmod(0o600)
             self._migrate(database, self._check_version(database))
@@ -190,7 +190,7 @@ def _is_locked(error: Exception) -> bool:
 
 
 def _config(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
-    """Let what does not fit into memory go to disk, beside the ledger."""
+    """Let what does not fit into memory go to disk, beside the ledger; no table has an order."""
     return {
         "memory_limit": "800MB",
         "temp_directory": str(folder / ".spilled"),

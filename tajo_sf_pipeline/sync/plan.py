@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.destination import Kind
 from tajo_sf_pipeline.field_mapping import Key
 from tajo_sf_pipeline.masking import masked
+from tajo_sf_pipeline.sync import plan_file
 from tajo_sf_pipeline.sync.summary import Planned
 
 Way = Literal["import", "single", "list_remove", "events", "objects", "object_delete"]
@@ -78,7 +77,7 @@ class Plan:
     def rows(self, first: int, count: int) -> Iterator[pa.RecordBatch]:
         """Give some of the rows, in the plan's order, batch by batch."""
         if self.file is not None:
-            yield from rows_of(self.file, first, count)
+            yield from plan_file.rows_of(self.file, first, count)
 
     def sample(self, count: int) -> list[dict[str, Any]]:
         """Give the first rows of each part, `count` of each; keys and payloads are not masked."""
@@ -94,9 +93,9 @@ class Plan:
         if self.file is None:
             return {}
         with duckdb.connect() as database:
+            database.register("plan", plan_file.table(self.file))
             found = database.execute(
-                "SELECT action, reason, count(*) FROM read_parquet(?) GROUP BY ALL ORDER BY ALL",
-                [str(self.file)],
+                "SELECT action, reason, count(*) FROM plan GROUP BY ALL ORDER BY ALL"
             ).fetchall()
         return {(action, reason): count for action, reason, count in found}
 
@@ -131,10 +130,10 @@ def parts(
     `leaving` is how rows leave a mirror; `by_list` says that each row names its own list, or none.
     """
     with duckdb.connect() as database:
+        database.register("plan", plan_file.table(file))
         found = database.execute(
-            "SELECT category, _list, count(*), sum(strlen(_payload) + 1) FROM read_parquet(?) "
-            "GROUP BY ALL ORDER BY ALL",
-            [str(file)],
+            "SELECT category, _list, count(*), sum(strlen(_payload) + 1) FROM plan "
+            "GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     made, first = [], 0
     for category, name, rows, size in found:
@@ -146,19 +145,6 @@ def parts(
         made.append(Part(way, why, category, name, first, rows, int(size or 0)))
         first += rows
     return tuple(made)
-
-
-def rows_of(file: Path, first: int, count: int) -> Iterator[pa.RecordBatch]:
-    """Give rows of a plan's file by number, reading only the groups that hold them."""
-    with pq.ParquetFile(file) as opened:
-        start = 0
-        for group in range(opened.num_row_groups):
-            size = opened.metadata.row_group(group).num_rows
-            skip, take = max(first - start, 0), min(first + count - start, size)
-            if skip < take:
-                table = opened.read_row_group(group).slice(skip, take - skip)
-                yield from table.combine_chunks().to_batches(parquet.ROWS_PER_GROUP)
-            start += size
 
 
 def _way(kind: Kind, category: str, rows: int, leaving: Way | None) -> tuple[Way, str]:

@@ -14,7 +14,7 @@ from tajo_sf_pipeline.sync.delivery import Delivery
 from tajo_sf_pipeline.sync.diff import WITHHELD
 from tajo_sf_pipeline.sync.import_way import Started
 from tajo_sf_pipeline.sync.journal import Journal, Window
-from tajo_sf_pipeline.sync.plan import rows_of
+from tajo_sf_pipeline.sync.plan_file import rows_of
 
 _log = logging.getLogger(__name__)
 # An import that Brevo has not ended by then is taken as lost: its rows may be sent again.

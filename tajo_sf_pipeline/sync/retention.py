@@ -20,7 +20,7 @@ def prune(places: Places, retention: Retention, now: datetime | None = None) -> 
     gone = [
         file
         for folder in ("extracts", "mapped", "plans")
-        for file in (places.home / folder / places.audience).glob("*.parquet")
+        for file in (places.home / folder / places.audience).glob("*")
         if file.stat().st_mtime < oldest
     ]
     for file in gone:

@@ -159,8 +159,9 @@ class Running:
         flying = sum(window.rows for window in self.journal.unsettled)
         told = (
             f"{summary.confirmed + summary.removed + summary.retried} of "
-            f"{self.plan.counts.writes} rows were accepted by Brevo, {summary.failed} refused; of "
-            f"the others, {flying} were on their way and the next run finds out about them"
+            f"{self.plan.counts.writes} rows were accepted by Brevo, {self.receipt.failed} "
+            f"refused; of the others, {flying} were on their way and the next run finds out about "
+            "them"
         )
         _log.warning("%s stopped (%s): %s", summary.audience, outcome, told)
         if isinstance(error, TajoError):

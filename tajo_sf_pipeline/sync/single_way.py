@@ -10,7 +10,8 @@ from tajo_sf_pipeline.brevo.identifiers import Flags
 from tajo_sf_pipeline.errors import RefusedError
 from tajo_sf_pipeline.sync import steps
 from tajo_sf_pipeline.sync.delivery import Answer, Delivery
-from tajo_sf_pipeline.sync.plan import Part, rows_of
+from tajo_sf_pipeline.sync.plan import Part
+from tajo_sf_pipeline.sync.plan_file import rows_of
 
 # Sent between two writes of the ledger; as many may be repeated after a crash.
 _WINDOW = 25

@@ -70,7 +70,7 @@ class Planning:
         self._mapped = folder / "mapped.parquet"
         self._rejected = folder / "rejected.parquet"
         pq.write_table(pa.table({"key": pa.array([], pa.string())}), self._rejected)
-        self.file = folder / "plans" / "plan.parquet"
+        self.file = folder / "plans" / "plan.arrow"
 
     def __call__(self, *rows: Row, cursor: bool = False) -> Planned:
         pq.write_table(_table(*rows), self._mapped)
@@ -86,7 +86,8 @@ class Planning:
         return planned
 
     def rows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(self.file).to_pylist()
+        with pa.ipc.open_file(self.file) as plan:
+            found: list[dict[str, Any]] = plan.read_all().to_pylist()
         return found
 
 

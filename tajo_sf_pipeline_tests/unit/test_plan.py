@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tajo_sf_pipeline.destination import Kind
 from tajo_sf_pipeline.field_mapping import Key
-from tajo_sf_pipeline.sync.plan import FEW, Part, Plan, Way, parts, rows_of
+from tajo_sf_pipeline.sync import plan_file
+from tajo_sf_pipeline.sync.plan import FEW, Part, Plan, Way, parts
 from tajo_sf_pipeline.sync.summary import Planned
 
 MANY = FEW + 1
@@ -41,9 +41,9 @@ def _rows(*groups: Group, payload: str | None = "{}") -> list[dict[str, Any]]:
     ]
 
 
-def _file(folder: Path, rows: list[dict[str, Any]], group: int = 65_536) -> Path:
-    path = folder / "plan.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path, row_group_size=group)
+def _file(folder: Path, rows: list[dict[str, Any]], batch: int = 1_000) -> Path:
+    path = folder / "plan.arrow"
+    plan_file.write(path, SCHEMA, pa.Table.from_pylist(rows, SCHEMA).to_batches(batch))
     return path
 
 
@@ -167,21 +167,30 @@ def test_a_plans_calls_are_those_of_its_parts() -> None:
     assert (4, 0) == (Plan(Planned(), None, (single, batch)).calls, Plan(Planned(), None).calls)
 
 
-@pytest.mark.parametrize("group", [1, 3, 4, 10, 100])
+@pytest.mark.parametrize("in_a_batch", [1, 3, 4, 10, 100])
+@pytest.mark.parametrize("written", [1, 3, 7, 10])
 @pytest.mark.parametrize(
     ("first", "count"), [(0, 10), (0, 1), (2, 1), (3, 3), (2, 7), (9, 1), (9, 5), (10, 1), (4, 0)]
 )
-def test_rows_are_read_over_the_seams_of_row_groups(
-    tmp_path: Path, group: int, first: int, count: int
+def test_rows_are_read_over_the_seams_of_batches(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    written: int,
+    in_a_batch: int,
+    first: int,
+    count: int,
 ) -> None:
-    """Whatever the file's groups: exactly the rows that are wanted, once and in order."""
-    file = _file(tmp_path, _rows(("plain", None, 10)), group)
-    found = [key for batch in rows_of(file, first, count) for key in batch["_key"].to_pylist()]
+    """However they came and were cut: exactly the rows that are wanted, once and in order."""
+    monkeypatch.setattr(plan_file, "ROWS", in_a_batch)
+    file = _file(tmp_path, _rows(("plain", None, 10)), written)
+    batches = list(plan_file.rows_of(file, first, count))
+    assert max((batch.num_rows for batch in batches), default=0) <= in_a_batch
+    found = [key for batch in batches for key in batch["_key"].to_pylist()]
     assert [f"p{number}@example.com" for number in range(10)][first : first + count] == found
 
 
 def _plan(folder: Path, **more: Any) -> Plan:
-    file = _file(folder, _rows(("leave", None, 2), ("plain", "a", MANY)), group=7)
+    file = _file(folder, _rows(("leave", None, 2), ("plain", "a", MANY)), batch=7)
     found = parts(file, "contacts", "list_remove")
     return Plan(Planned(create=MANY, remove=2, stale=1), file, found, **more)
 
