@@ -1,7 +1,8 @@
 """Who a contact is, as Brevo's calls take it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 Kind = Literal["email", "ext_id", "sms"]
@@ -24,6 +25,20 @@ class Identifier:
     @property
     def parameters(self) -> dict[str, str | int]:
         return {"identifierType": _TYPES[self.kind]}
+
+
+def key_of(contact: Mapping[str, Any], kind: Kind) -> str:
+    """Read a contact's key from Brevo's answer, as a mapped row has it; empty where it has none."""
+    held = contact.get("attributes") or {}
+    match kind:
+        case "email":
+            return str(contact.get("email") or "").lower()
+        case "ext_id":
+            return str(contact.get("ext_id") or held.get("EXT_ID") or "")
+        case "sms":
+            # Brevo shows the digits alone.
+            digits = str(held.get("SMS") or "").removeprefix("+")
+            return f"+{digits}" if digits else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tajo_sf_pipeline.brevo import contacts
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
 from tajo_sf_pipeline.destination import Destination
 from tajo_sf_pipeline.errors import ConfigurationError, RefusedError, UncertainError
 
@@ -14,7 +14,7 @@ NO_CHANGE = "already in that state, or no such contact"
 """Why `add` and `remove` name a value for which Brevo changed nothing: it tells no more."""
 
 MOST_AT_ONCE = 150  # developers.brevo.com/reference/addcontacttolist
-_PAGE = 50  # the most that folders and lists give at once
+_PAGE, _MEMBERS = 50, 500  # the most that folders and lists give at once, and a list itself
 _BAD_REQUEST, _NOT_FOUND = 400, 404
 _SETS: dict[Kind, str] = {"email": "emails", "ext_id": "extIds"}
 
@@ -42,6 +42,17 @@ def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int
         name: known.get(name) or _made(client, path, "lists", {"name": name, "folderId": inside})
         for name in sorted(set(names))
     }
+
+
+def members(client: Client, list_id: int, kind: Kind) -> list[str]:
+    """Give the keys of the contacts that are on a list, 500 a call."""
+    found: list[str] = []
+    path = f"/contacts/lists/{list_id}/contacts"
+    while True:
+        page = client.get(path, limit=_MEMBERS, offset=len(found), sort="asc").get("contacts") or []
+        found += [key_of(contact, kind) for contact in page]
+        if len(page) < _MEMBERS:
+            return [key for key in found if key]
 
 
 def add(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.brevo import attributes, contacts
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
 
 # From here on the account's pages of a thousand cost fewer calls than a call for each row.
 MANY = 200
@@ -139,24 +139,13 @@ def _many(client: Client, rows: pa.Table, kind: Kind, since: datetime) -> dict[s
             "/contacts", limit=_PAGE, offset=offset, sort="asc", modifiedSince=moment
         ).get("contacts")
         for contact in page or []:
-            key = _normal(kind, _key(contact, kind))
+            key = _normal(kind, key_of(contact, kind))
             if key in wanted:
                 held[key] = contact
         offset += len(page or [])
         if len(page or []) < _PAGE:
             break
     return held
-
-
-def _key(contact: Mapping[str, Any], kind: Kind) -> str:
-    held = contact.get("attributes") or {}
-    match kind:
-        case "email":
-            return str(contact.get("email") or "")
-        case "ext_id":
-            return str(contact.get("ext_id") or held.get("EXT_ID") or "")
-        case "sms":
-            return str(held.get("SMS") or "")
 
 
 def _normal(kind: Kind, key: str) -> str:

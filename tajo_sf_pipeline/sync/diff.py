@@ -14,6 +14,18 @@ from tajo_sf_pipeline.field_mapping import Key
 from tajo_sf_pipeline.sync import plan_file
 from tajo_sf_pipeline.sync.summary import Planned
 
+# Without the lists that rows were on before the audience came to them (S08).
+_LISTS_OF_ITS_OWN = """
+(
+    SELECT r.* REPLACE (
+        list_filter(r.lists, lambda id: NOT coalesce(list_contains(g.lists, id), false)) AS lists
+    )
+    FROM ledger.rows AS r LEFT JOIN (
+        SELECT key, list(list) AS lists
+        FROM (SELECT list, unnest(keys) AS key FROM ledger.guests) GROUP BY key
+    ) AS g ON g.key = r.key
+)
+"""
 _OPTIONAL = {
     "_list": "VARCHAR",
     "_email_blacklisted": "BOOLEAN",
@@ -63,6 +75,9 @@ def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
     known = _count(database, "ledger.rows")
     failed = _count(database, "ledger.failed")
     _register(database, wanted)
+    guests = _count(database, "ledger.guests WHERE len(keys) > 0")
+    known_rows = _LISTS_OF_ITS_OWN if guests else "ledger.rows"
+    database.execute(f"CREATE TEMP VIEW known AS FROM {known_rows}")
     database.execute(_changed(wanted, known))
     database.execute(_judged(wanted, known, failed))
     counted: dict[str, int] = dict(
@@ -154,7 +169,7 @@ def _judged(wanted: Wanted, known: int, failed: int) -> str:
                 ELSE {changed}
             END AS action
         FROM changed AS m
-        LEFT JOIN {"ledger.rows" if known else nobody} AS c ON c.key = m._key
+        LEFT JOIN {"known" if known else nobody} AS c ON c.key = m._key
         LEFT JOIN {held} AS h ON h.key = m._key
         LEFT JOIN existing AS e ON e.key = m._key
         LEFT JOIN withheld AS w
@@ -184,7 +199,7 @@ def _find_leaving(
 
     An empty extract removes nobody unless that is allowed (S08).
     """
-    nothing = "CREATE TEMP TABLE leaving AS SELECT key, lists, fingerprint FROM ledger.rows"
+    nothing = "CREATE TEMP TABLE leaving AS SELECT key, lists, fingerprint FROM known"
     if wanted.mode != "mirror" or not known or not (total or wanted.allow_empty):
         database.execute(f"{nothing} WHERE false")
         return

@@ -185,6 +185,21 @@ class Ledger:
                 {"mapped": str(mapped)},
             )
 
+    def knows_list(self, number: int) -> bool:
+        """Tell whether it is known who was on a list before the audience wrote to it."""
+        with self._file.reading() as database:
+            query = "SELECT count(*) > 0 FROM ledger.guests WHERE list = ?"
+            return bool(value(database, query, number))
+
+    def meet_list(self, number: int, members: Sequence[str]) -> None:
+        """Remember who is on a list already: a mirror leaves them there (S08)."""
+        with self._file.writing() as database:
+            database.execute(
+                "INSERT INTO guests SELECT $1, coalesce(list(key), []) FROM ("
+                "SELECT unnest($2) AS key EXCEPT SELECT key FROM rows)",
+                [number, list(members)],
+            )
+
     def campaign(self, name: str) -> "Made | None":
         """Give the campaign of a name, if it was made."""
         with self._file.reading() as database:

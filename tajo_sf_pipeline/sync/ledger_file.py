@@ -64,7 +64,7 @@ class LedgerFile:
             self._attach(database)
             found = self._check_version(database, "ledger.")
             with self.told():
-                table = "rows" if found == schema.VERSION else "contacts"
+                table = "contacts" if found == 1 else "rows"
                 database.execute(f"SELECT max(key), max(version) FROM ledger.{table}").fetchall()
 
     @contextmanager

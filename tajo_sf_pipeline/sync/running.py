@@ -65,6 +65,8 @@ class Running:
             )
             check(client, sync.notes.columns)
         delivery = self._delivery(client)
+        if sync.audience.mode == "mirror":
+            _meet_lists(delivery)
         _execute(delivery, self.plan)
         self.readback.compare(delivery, self.plan, moment)
         if not self.receipt.failed and not self.receipt.pending:
@@ -198,6 +200,14 @@ def _execute(delivery: Delivery, plan: Plan) -> None:
             case "import" | "objects" | "object_delete":
                 background.send(part)
     background.finish()
+
+
+def _meet_lists(delivery: Delivery) -> None:
+    """Before the audience first writes to a list: remember whom others put there (S08)."""
+    for number in sorted(delivery.list_ids.values()):
+        if not delivery.ledger.knows_list(number):
+            there = lists.members(delivery.client, number, delivery.key)
+            delivery.ledger.meet_list(number, there)
 
 
 def _list_ids(client: Client, audience: Audience, plan: Plan) -> dict[str | None, int]:

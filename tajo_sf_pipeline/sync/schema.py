@@ -1,6 +1,6 @@
 """The ledger's tables, and how those of earlier versions become them."""
 
-VERSION = 2
+VERSION = 3
 
 TABLES = f"""
 CREATE TABLE schema_version AS SELECT {VERSION} AS version;
@@ -10,7 +10,7 @@ CREATE TABLE rows (
     version TIMESTAMPTZ NOT NULL,   -- of the source row it came from
     present BOOLEAN NOT NULL,       -- false: it has left the mirror
     list VARCHAR,                   -- the value of `list_from`
-    lists BIGINT[],                 -- it is on them because of this audience; null: of schema 1
+    lists BIGINT[],                 -- it was put on them, see `guests`; null: of schema 1
     source_row BIGINT,              -- its number in the extract of `sync_date`
     sync_date DATE,
     action VARCHAR NOT NULL,        -- create, update, retry, remove
@@ -47,6 +47,10 @@ CREATE TABLE campaigns (            -- made for the audience: they are not looke
     id BIGINT NOT NULL,
     sent BOOLEAN NOT NULL
 );
+CREATE TABLE guests (               -- who was on a mirror's list before the audience (S08)
+    list BIGINT NOT NULL,
+    keys VARCHAR[] NOT NULL
+);
 CREATE TABLE watermark (  -- one row: how far the audience has come
     last_sync TIMESTAMPTZ,  -- what the next incremental query starts from, before its lookback
     newest TIMESTAMPTZ      -- the end of the latest sync date whose rows were all judged
@@ -69,4 +73,7 @@ def _table(name: str) -> str:
 
 
 # From each version to the next one.
-MIGRATIONS = {1: "".join(map(_table, ("rows", "payloads", "failed", "campaigns"))) + _ROWS_OF_1}
+MIGRATIONS = {
+    1: "".join(map(_table, ("rows", "payloads", "failed", "campaigns"))) + _ROWS_OF_1,
+    2: _table("guests") + "UPDATE schema_version SET version = 3;",
+}

@@ -467,6 +467,7 @@ def test_contacts_by_phone_change_lists_one_by_one(account: Client, brevo: Brevo
     numbers = ["+33612345678", "+33699999999"]
     assert {numbers[1]: lists.NO_CHANGE} == lists.add(account, list_id, numbers, "sms")
     assert {"L": 1} == brevo.lists()
+    assert [numbers[0]] == lists.members(account, list_id, "sms")
     assert {numbers[1]: lists.NO_CHANGE} == lists.remove(account, list_id, numbers, "sms")
     assert {"L": 0} == brevo.lists()
 

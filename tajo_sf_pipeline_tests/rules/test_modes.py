@@ -55,6 +55,15 @@ def _add_by_hand(engine: Engine, email: str, **more: Any) -> None:
     ).raise_for_status()
 
 
+def _made_by_hand(engine: Engine) -> int:
+    """Make the audience's list before the audience does."""
+    base, key, to = f"{engine.account.url}/v3", engine.account.key, engine.audience.destination
+    with httpx.Client(base_url=base, headers={"api-key": key}) as api:
+        folder = api.post("/contacts/folders", json={"name": to.folder}).json()["id"]
+        made = api.post("/contacts/lists", json={"name": to.list, "folderId": folder})
+    return int(made.json()["id"])
+
+
 def test_upsert_creates_and_updates_and_lets_nobody_go(engine_of: MakeEngine) -> None:
     """New rows are created, changed ones updated; what is gone from the source stays."""
     engine = engine_of()
@@ -102,6 +111,21 @@ def test_s08_mirror_removes_only_what_the_audience_added(engine_of: MakeEngine, 
     assert (many, 0, 1) == _told(run, "removed", "planned", "unchanged")
     assert ["guest", "p0"] == _on_list(engine)
     assert many + 2 == len(engine.account.contacts())
+    assert (0, 0) == _told(engine.run(_people(0)), "removed", "api_calls")
+
+
+@pytest.mark.parametrize("many", [4, 160], ids=["few", "many"])
+@pytest.mark.parametrize("on_leave", ["remove_from_list", "clear_attributes"])
+def test_s08_whom_others_put_on_the_list_stays_also_after_being_in_the_audience(
+    engine_of: MakeEngine, many: int, on_leave: str
+) -> None:
+    """Who is on the list before the audience's first run was not put there by it."""
+    engine = engine_of(mode="mirror", on_leave=on_leave, guards=ALL)
+    engine.account.contact("P1@example.com", listIds=[_made_by_hand(engine)])
+    engine.run(_people(*range(many + 1)))
+    assert many + 1 == len(_on_list(engine))
+    assert (many,) == _told(engine.run(_people(0)), "removed")
+    assert ["p0", "p1"] == _on_list(engine)
     assert (0, 0) == _told(engine.run(_people(0)), "removed", "api_calls")
 
 
