@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,26 @@ def first_rows(partition: Partition, limit: int) -> Iterator[Previewed]:
         )
 
 
+def same_contacts(partition: Partition, limit: int) -> Iterator[tuple[int, Row, int, Row]]:
+    """Give rows that were left out for another one of the same contact, each beside that one."""
+    places, day = partition.places, partition.day
+    show = partition.settings.file.log_personal_data
+    personal = personal_names(partition.audience)
+
+    def source(number: int) -> Row:
+        row = parquet.row(places.extract(day), number)
+        return _shown(row, show=show, personal=personal)
+
+    for left_out, kept in islice(_repeated(places, day), limit):
+        yield left_out, source(left_out), kept, source(kept)
+
+
+def _repeated(places: Places, day: date) -> Iterator[tuple[int, int]]:
+    for batch in parquet.batches(places.rejected(day), ["row", "kept_row"]):
+        repeated = batch.filter(pc.is_valid(batch["kept_row"]))
+        yield from zip(*(column.to_pylist() for column in repeated.columns), strict=True)
+
+
 def personal_names(audience: Audience) -> frozenset[str]:
     """Name the columns and attributes that the mapping calls personal, or takes as the key."""
     found = {"_key"}
@@ -91,6 +112,7 @@ def _brevo(row: Row) -> Row:
     return {name: value for name, value in row.items() if not name.startswith("_") or name in _TOLD}
 
 
+_REASON = ["row", "column", "reason", "kept_row"]
 _TOLD = frozenset({"_key", "_list", "_email_blacklisted", "_sms_blacklisted"})
 
 
@@ -106,8 +128,9 @@ def _first(path: Path, limit: int) -> Iterator[Row]:
 
 def _reasons(places: Places, day: date, limit: int) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for batch in parquet.batches(places.rejected(day), ["row", "column", "reason"]):
+    for batch in parquet.batches(places.rejected(day), _REASON):
         # Duplicates stand behind the others, so the file is read to its end.
         for row in batch.filter(pc.less(batch["row"], limit)).to_pylist():
-            found.setdefault(row["row"], []).append(f"{row['column']}: {row['reason']}")
+            kept = "" if row["kept_row"] is None else f"; row {row['kept_row']} is kept"
+            found.setdefault(row["row"], []).append(f"{row['column']}: {row['reason']}{kept}")
     return found

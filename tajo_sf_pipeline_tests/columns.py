@@ -17,5 +17,6 @@ COLUMNS: dict[str, tuple[pa.DataType, Callable[[Any], Any]]] = {
     "timestamp": (pa.timestamp("us"), datetime.fromisoformat),
     "moment": (pa.timestamp("us", tz="UTC"), datetime.fromisoformat),
     "time": (pa.time64("us"), time.fromisoformat),
+    "list": (pa.list_(pa.string()), list),
     "binary": (pa.binary(), bytes.fromhex),
 }

@@ -12,7 +12,7 @@ from tajo_sf_pipeline.defs import lineage, links
 from tajo_sf_pipeline.field_mapping import FLAGS, KEY_FIELD
 from tajo_sf_pipeline.inspection import Delivered
 from tajo_sf_pipeline.lineage import origins
-from tajo_sf_pipeline.preview import Previewed, first_rows
+from tajo_sf_pipeline.preview import Previewed, first_rows, same_contacts
 from tajo_sf_pipeline.quality.rows import first_rejects
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.snowflake.cost import Cost
@@ -97,12 +97,17 @@ def of_mapped(mapped: Mapped, partition: Partition) -> Metadata:
         found["losses"] = dg.MetadataValue.md("\n".join(f"- {loss}" for loss in mapped.losses))
     if mapped.suspicions:
         found["suspicions"] = _table(
-            ("looks wrong, and was not touched", "rows"), mapped.suspicions.items()
+            ("looks wrong, and cost no row", "rows"), mapped.suspicions.items()
         )
     if mapped.rejected:
         found["rejects"] = _table(("reason", "rows"), mapped.reasons.items())
         records = [dg.TableRecord(dict(row)) for row in first_rejects(rejected, show=show)]
         found["first_rejects"] = dg.MetadataValue.table(records=records)
+    if same := list(same_contacts(partition, _PREVIEWED)):
+        found["same_contacts"] = _table(
+            ("row", "left out", "kept row", "of the same contact"),
+            [(row, _line(source), kept, _line(beside)) for row, source, kept, beside in same],
+        )
     return found
 
 

@@ -39,7 +39,7 @@ class Prepared:
         return pa.string() if self.field.mask else self.type.made
 
     def make(self, given: Given, beside: pa.Array | None) -> Normalised:
-        """Give the values as Brevo takes them, and the problems that reject their rows."""
+        """Give the values as Brevo takes them, and beside those that were none the problem."""
         found = self.normalise(given.values, beside)
         problems = first_problem(given.problems, found.problems)
         values = found.values
@@ -50,7 +50,7 @@ class Prepared:
             values = pc.fill_null(values, self.default)
         if self.field.mask:
             values = _MASKS[self.field.mask](values)
-        return Normalised(values, problems if self.field.on_invalid == "reject" else None)
+        return Normalised(values, problems)
 
 
 def prepare(source: str, name: str, field: Field, column: pa.DataType, ways: Ways) -> Prepared:

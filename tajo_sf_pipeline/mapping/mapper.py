@@ -1,5 +1,6 @@
 """Batches of source rows to mapped rows and rejects."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ __all__ = ["REJECTED", "Column", "MappedBatch", "Mapper"]
 MOMENT = pa.timestamp("us", tz="UTC")
 # Raise it when the same row would be sent in another form: every fingerprint changes with it.
 _FORM = 1
+_EXCUSED = {"null": "not taken", "keep": "kept as it is"}
 _WITHOUT_KEY = {
     "email": "has no e-mail address",
     "ext_id": "has no ext_id",
@@ -52,7 +54,7 @@ class Column:
 
 
 class MappedBatch(NamedTuple):
-    """The mapped rows of a batch, its rejects, and rows by what looks wrong and was not touched."""
+    """The mapped rows of a batch, its rejects, and how many mapped rows have what looks wrong."""
 
     mapped: pa.RecordBatch
     rejected: pa.RecordBatch
@@ -95,30 +97,37 @@ class Mapper:
         given = self._sources.read(batch)
         rows = pa.array(np.arange(first_row, first_row + batch.num_rows))
         reasons = Reasons(rows, given[self._key.source].values.cast(pa.string()))
-        made = self._made(given, batch, reasons)
+        made, excused = self._made(given, batch, reasons)
         beside = self._required(batch, made, reasons)
         columns = {"_row": rows, **made, **beside, "_version": self._versions(batch)}
         good = reasons.none()
         if good is not None:
             columns = {name: column.filter(good) for name, column in columns.items()}
-        return MappedBatch(self._mapped(columns), reasons.rejected(), self._suspicions(columns))
+            excused = {told: problems.filter(good) for told, problems in excused.items()}
+        suspicions = self._misspelt(columns) | _counted(excused)
+        return MappedBatch(self._mapped(columns), reasons.rejected(), suspicions)
 
     def _made(
         self, given: Mapping[str, Given], batch: pa.RecordBatch, reasons: Reasons
-    ) -> dict[str, pa.Array]:
-        """Make every field's column, by its target; the key's problems count first."""
-        made = {}
+    ) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
+        """Make every field's column, by its target; the key's problems count first.
+
+        Beside them the problems that cost no row (`on_invalid`), by what they are told under.
+        """
+        made, excused = {}, {}
         for field in (self._key, *(field for field in self.fields if field is not self._key)):
             beside = next((batch.column(self._sources.index(n)) for n in field.field.columns), None)
             found = field.make(given[field.source], beside)
-            if found.problems is not None:
+            if found.problems is not None and field.field.on_invalid != "reject":
+                excused[f"{field.name}, {_EXCUSED[field.field.on_invalid]}"] = found.problems
+            elif found.problems is not None:
                 values = given[field.source].values
                 reasons.add(field.name, field.type.name, found.problems, values)
             if field is self._key:
                 missing = _missing(found.values, _WITHOUT_KEY[field.to])
                 reasons.add(field.name, REQUIRED, missing, found.values)
             made[field.to] = found.values
-        return made
+        return made, excused
 
     def _required(
         self, batch: pa.RecordBatch, made: Mapping[str, pa.Array], reasons: Reasons
@@ -187,7 +196,7 @@ class Mapper:
         names = columns["_event"] if to.event_from is not None else to.event
         return forms.events(keys, fields, names, written(columns["_version"]))
 
-    def _suspicions(self, columns: Mapping[str, pa.Array]) -> dict[str, int]:
+    def _misspelt(self, columns: Mapping[str, pa.Array]) -> dict[str, int]:
         return {
             f"{field.name}: {domain} looks like {meant}": rows
             for field in self.fields
@@ -238,6 +247,14 @@ class Mapper:
             cursor = pc.assume_timezone(cursor.cast(pa.timestamp("us")), "UTC")
         # As old as can be: the first real value is newer, and last_sync does not run ahead.
         return pc.fill_null(cursor.cast(MOMENT), pa.scalar(NEVER, MOMENT))
+
+
+def _counted(excused: Mapping[str, pa.Array]) -> dict[str, int]:
+    return {
+        f"{told}: {reason}": rows
+        for told, problems in excused.items()
+        for reason, rows in Counter(problems.drop_null().to_pylist()).items()
+    }
 
 
 def _missing(values: pa.Array, reason: str) -> pa.Array:

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tajo_sf_pipeline.preview import first_rows, same_contacts
 from tajo_sf_pipeline.stages import Mapped, Partition
 from tajo_sf_pipeline_tests.conftest import SHOP_DAY
-from tajo_sf_pipeline_tests.rules.test_real_purchases import PURCHASES
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 TODAY = date(2026, 3, 1)
@@ -49,7 +49,10 @@ def test_a_variant_column_is_read_by_path(workspace: Workspace) -> None:
 
 
 def test_two_rows_that_are_one_contact_are_shown_together(workspace: Workspace) -> None:
-    """The newest row is kept; each other one is a reject that names it, by extract and row."""
+    """The newest row is kept; each other one is a reject that names it, by extract and row.
+
+    Beside the reject people see both source rows.
+    """
     rows = [("jane@example.com", "2026-01-01"), ("b@example.com", "2026-01-01")]
     rows += [(" JANE@example.com", "2026-01-03"), ("Jane@Example.com", "2026-01-02")]
     table = workspace.table("people", "email,day", rows)
@@ -69,6 +72,15 @@ def test_two_rows_that_are_one_contact_are_shown_together(workspace: Workspace) 
     )
     assert notes["query_id"]
     assert f"{TODAY}.parquet" == notes["extract"]
+    partition = Partition(
+        workspace.settings(), workspace.load("people"), TODAY, "incremental", "test"
+    )
+    pairs = list(same_contacts(partition, 5))
+    assert [("2026-01-03", winner)] * 2 == [(str(kept["DAY"]), row) for *_, row, kept in pairs]
+    assert {"2026-01-01", "2026-01-02"} == {str(source["DAY"]) for _, source, *_ in pairs}
+    assert "jane@" not in str(pairs).lower()
+    told = [reason for row in first_rows(partition, 5) for reason in row.reasons]
+    assert [f"EMAIL: repeats the contact of another row; row {winner} is kept"] * 2 == told
 
 
 def test_what_looks_wrong_and_what_is_lost_is_told(workspace: Workspace) -> None:
@@ -98,37 +110,43 @@ def test_the_shops_events(workspace: Workspace) -> None:
     assert len(events) == len(set(rows["_key"].to_pylist())) == told.rows
 
 
-@pytest.mark.skipif(not PURCHASES.exists(), reason=f"there are no real purchases: {PURCHASES}")
-def test_s09_a_real_shop_with_phones_and_consent(workspace: Workspace) -> None:
-    """23,544 customers: the phones that are ones are in E.164, and only a no becomes a flag."""
-    table = f"{workspace.prefix}_orders".upper()
-    workspace.tajo("sandbox", "load", table, str(PURCHASES), "--json")
+# As a person types them, and as Brevo has them then.
+NASTY = {
+    "O'Neil": "O'Neil",
+    'say "hi" \\ bye': 'say "hi" \\ bye',
+    "🌞 Łódź": "🌞 Łódź",
+    "שלום \u202eabc": "שלום \u202eabc",
+    "two\nlines; and,commas": "two\nlines; and,commas",
+    "NULL": "NULL",
+    "0": "0",
+    "false": "false",
+    "=1+1": "=1+1",
+}
+
+
+@pytest.mark.parametrize("copies", [1, 30], ids=["one by one", "by import"])
+def test_nasty_values_arrive_as_they_are(workspace: Workspace, copies: int) -> None:
+    """Whatever path the rows take: texts unharmed, zero and false as values, days as days."""
+    values = list(NASTY) * copies
+    rows = [(f"p{n}@example.com", value) for n, value in enumerate(values)]
+    table = workspace.table("people", "email,name", rows)
     query = f"""
-    SELECT
-        CONCAT('c', customer_id, '@example.com') AS email,
-        MAX(customer_id::NUMBER) AS customer,
-        SUM(amount) AS amount,
-        MAX(CASE
-            WHEN MOD(customer_id::NUMBER, 100) = 0 THEN '12'
-            ELSE CONCAT('06 ', LPAD(customer_id, 8, '0'))
-        END) AS phone,
-        MAX(CASE MOD(customer_id::NUMBER, 10) WHEN 0 THEN 'N' WHEN 1 THEN NULL ELSE 'yes' END)
-            AS opt_in
+    SELECT email, name, 0::FLOAT AS zero, 1e308::FLOAT AS large, FALSE AS never,
+        '9999-12-31'::DATE AS last_day, '2024-02-29'::DATE AS leap_day, '' AS nothing
     FROM {table}
-    GROUP BY customer_id
     """
-    mapping = {
-        "email": "email",
-        "customer": {"to": "CUSTOMER_ID", "type": "number"},
-        "amount": {"to": "LTV_SCORE", "currency": "USD"},
-        "phone": {"to": "sms", "region": "FR", "on_invalid": "null"},
-        "opt_in": "consent.email",
+    kinds = {"NAME": "text", "ZERO": "float", "LARGE": "float", "NEVER": "boolean"}
+    workspace.brevo.attributes(**kinds, LAST_DAY="date", LEAP_DAY="date", NOTHING="text")
+    names = ("name", "zero", "large", "never", "last_day", "leap_day", "nothing")
+    workspace.audience("people", query, {"email": "email"} | {n: n.upper() for n in names})
+    [run] = workspace.bring()
+    assert (len(rows), len(rows)) == (run["extracted"], run["confirmed"])
+    arrived = {
+        email: contact["attributes"] for email, contact in workspace.brevo.contacts().items()
     }
-    workspace.audience("shop", query.replace("\n", " "), mapping)
-    told, rows = _mapped(workspace, "shop")
-    assert (23_544, 0) == (told.rows, told.rejected)
-    for row in rows.select(["_key", "CUSTOMER_ID", "SMS", "_email_blacklisted"]).to_pylist():
-        number = int(row["CUSTOMER_ID"])
-        assert f"c{number:05}@example.com" == row["_key"]
-        assert (None if number % 100 == 0 else f"+336{number:08}") == row["SMS"]
-        assert (True if number % 10 == 0 else None) is row["_email_blacklisted"]
+    same = {"ZERO": 0, "LARGE": 1e308, "NEVER": False}
+    days = {"LAST_DAY": "9999-12-31", "LEAP_DAY": "2024-02-29"}
+    assert {
+        f"p{n}@example.com": {"NAME": NASTY[value], **same, **days}
+        for n, value in enumerate(values)
+    } == arrived

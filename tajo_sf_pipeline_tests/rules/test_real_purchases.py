@@ -1,4 +1,4 @@
-"""The purchases of a real shop, from its file to Brevo, against numbers from plain Python."""
+"""The purchases of a real shop, from its file to Brevo, against numbers from Python and pandas."""
 
 import csv
 from collections import defaultdict
@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -89,3 +90,72 @@ def test_every_customer_of_a_real_shop_arrives_with_the_right_class(workspace: W
     assert _expected() == arrived
     assert 23_544 == len(arrived)
     assert Decimal("2500315.63") == sum(revenue for revenue, _, _ in arrived.values())
+
+
+# One phone number in a hundred is none, a tenth of the customers said no, another tenth nothing.
+WITH_CONSENT = """
+SELECT
+    CONCAT('c', customer_id, '@example.com') AS email,
+    SUM(amount) AS amount,
+    MAX(CASE
+        WHEN MOD(customer_id::NUMBER, 100) = 0 THEN '12'
+        ELSE CONCAT('06 ', LPAD(customer_id, 8, '0'))
+    END) AS phone,
+    MAX(CASE MOD(customer_id::NUMBER, 10) WHEN 0 THEN 'N' WHEN 1 THEN NULL ELSE 'yes' END) AS opt_in
+FROM {table}
+GROUP BY customer_id
+"""
+
+
+def _with_consent() -> pd.DataFrame:
+    """Compute what Brevo should have of every customer, from the file."""
+    orders = pd.read_csv(PURCHASES, dtype={"customer_id": str})
+    cents = (orders["amount"] * 100).round().astype("int64")
+    found = cents.groupby(orders["customer_id"]).sum().rename("cents").reset_index()
+    number = found["customer_id"].astype(int)
+    found["email"] = "c" + found["customer_id"] + "@example.com"
+    phones = "336" + found["customer_id"].str.zfill(8)
+    found["sms"] = phones.where(number % 100 != 0, "")
+    found["blocked"] = number % 10 == 0
+    return found.set_index("email")[["cents", "sms", "blocked"]]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_s09_phones_and_consent_of_a_real_shop_arrive(workspace: Workspace) -> None:
+    """Each customer's phone in E.164, and a block for each no; a yes lifts no block."""
+    expected = _with_consent()
+    table = f"{workspace.prefix}_orders".upper()
+    workspace.tajo("sandbox", "load", table, str(PURCHASES), "--json")
+    workspace.brevo.attributes(LTV_SCORE="float")
+    blocked_before = "c00002@example.com"
+    workspace.brevo.contact(blocked_before, emailBlacklisted=True)
+    expected.loc[blocked_before, "blocked"] = True
+    mapping = {
+        "email": "email",
+        "amount": {"to": "LTV_SCORE", "currency": "USD"},
+        "phone": {"to": "sms", "region": "FR", "on_invalid": "null"},
+        "opt_in": "consent.email",
+    }
+    workspace.audience("shop", WITH_CONSENT.replace("{table}", table), mapping)
+    [run] = workspace.bring()
+    assert (23_544, 0, 23_544) == (run["extracted"], run["rejected"], run["confirmed"])
+    contacts = workspace.brevo.contacts()
+    arrived = pd.DataFrame(
+        [
+            {
+                "email": email,
+                "cents": round(contact["attributes"]["LTV_SCORE"] * 100),
+                "sms": contact["attributes"].get("SMS", ""),
+                "blocked": contact["emailBlacklisted"],
+            }
+            for email, contact in contacts.items()
+        ]
+    ).set_index("email")
+    counts = {name: (expected[name].astype(bool)).sum() for name in ("sms", "blocked")}
+    assert counts == {name: (arrived[name].astype(bool)).sum() for name in ("sms", "blocked")}
+    pd.testing.assert_frame_equal(expected.sort_index(), arrived.sort_index())
+    writes = len(workspace.brevo.writes())
+    [again] = workspace.bring()
+    assert (23_544, 0) == (again["unchanged"], again["planned"])
+    assert writes == len(workspace.brevo.writes())

@@ -43,7 +43,7 @@ def _in(module: str, *parents: str) -> bool:
         ("settings", STAGES + FACES),
         ("audience", STAGES + FACES),
         ("audiences", STAGES + FACES),
-        ("mapping", ("snowflake", "brevo", "sync", *FACES)),
+        ("mapping", ("settings", "places", "parquet", "snowflake", "brevo", "sync", *FACES)),
         ("snowflake", ("mapping", "brevo", "sync", *FACES)),
         ("brevo", ("mapping", "snowflake", "sync", *FACES)),
         ("sync", ("snowflake", *FACES)),
@@ -89,6 +89,33 @@ def test_only_settings_reads_the_environment() -> None:
     texts = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
     readers = [name for name, text in texts.items() if "os.environ" in text or "getenv" in text]
     assert [f"{ROOT.name}.settings"] == readers
+
+
+MAPPING = [path for name, path in FILES.items() if _in(name, f"{ROOT.name}.mapping")]
+# They compute: none of them is a network, a clock, the environment or a file.
+COMPUTING = (
+    "collections", "dataclasses", "datetime", "difflib", "functools", "hashlib", "itertools",
+    "json", "re", "typing", "zoneinfo", "duckdb", "email_validator", "iso4217", "langcodes",
+    "numpy", "phonenumbers", "pyarrow", "pycountry", "xxhash", ROOT.name,
+)  # fmt: skip
+NOT_PURE = {"now", "today", "utcnow", "open", "read_parquet", "getenv", "environ"}
+
+
+def _impure(path: Path) -> Iterator[str]:
+    """Tell what in a file could give another answer tomorrow, or on another machine."""
+    yield from (name for name in _imported(path) if not _in(name, *COMPUTING))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in NOT_PURE:
+                yield name
+            case ast.Global(names=names):
+                yield from names
+
+
+@pytest.mark.parametrize("path", MAPPING, ids=lambda path: path.stem)
+def test_mapping_is_pure(path: Path) -> None:
+    """No network, no clock, no environment; only the search for duplicates is given a file."""
+    assert [] == [name for name in _impure(path) if (path.stem, name) != ("duplicates", "pathlib")]
 
 
 def test_no_circles() -> None:

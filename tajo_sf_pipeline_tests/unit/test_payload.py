@@ -15,7 +15,7 @@ from tajo_sf_pipeline.mapping.payload import fingerprints, json_text
 from tajo_sf_pipeline_tests.strategies import nullable_texts, texts
 
 PAYLOAD = '{"email":"jane@example.com","attributes":{"LTV_SCORE":603.31}}'
-FINGERPRINT = 14878848680308495505
+FINGERPRINT = 18012570801021843045
 ONE_OF_EACH = {
     "TEXT": pa.string(),
     "NUMBER": pa.float64(),

@@ -34,9 +34,11 @@ def email(column: pa.Array) -> Normalised:
     Brevo stores addresses in lower case and matches them by it. Empty text is a null.
     """
     values = column.cast(pa.string())
-    if not is_ascii(values):
-        values = pc.utf8_normalize(values, form="NFKC")
-    values = pc.utf8_lower(pc.utf8_trim_whitespace(values))
+    if is_ascii(values):
+        values = pc.ascii_lower(values)
+    else:
+        values = pc.utf8_lower(pc.utf8_normalize(values, form="NFKC"))
+    values = pc.utf8_trim_whitespace(values)
     values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
     plain = _certain(values)
     doubtful = pc.filter(values, pc.invert(plain)).drop_null().unique().to_pylist()

@@ -24,7 +24,7 @@ def lists(separator: str | None, known: Sequence[str] = ()) -> Callable[[pa.Arra
             return _options(text.split(separator), may_be)
         if not text.strip():
             return None, None
-        found = _json(text)
+        found, _ = _json(text)
         if not isinstance(found, list) or any(isinstance(item, dict | list) for item in found):
             return None, "is not a JSON array of values"
         return _options([_written(item) for item in found if item is not None], may_be)
@@ -53,12 +53,10 @@ def documents() -> Callable[[pa.Array], Normalised]:
 def _document(text: str) -> Reading:
     if not text.strip():
         return None, None
-    found = _json(text)
+    found, written = _json(text)
     if found is _BAD:
         return None, "is not JSON"
-    if found is None:
-        return None, None
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")), None
+    return (None if found is None else written), None
 
 
 def _options(given: Sequence[str | None], may_be: frozenset[str]) -> Reading:
@@ -78,11 +76,15 @@ def _written(item: object) -> str:
 _BAD = object()
 
 
-def _json(text: str) -> object:
+def _json(text: str) -> tuple[object, str]:
+    """Give what is meant and how it is written; half a surrogate pair, say, cannot be written."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant)
+        written = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        written.encode()
     except (ValueError, RecursionError):
-        return _BAD
+        return _BAD, ""
+    return found, written
 
 
 def _no_constant(name: str) -> None:

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from tajo_sf_pipeline.mapping.normalised import EachDistinct, Normalised, Reading
 from tajo_sf_pipeline.mapping.normalisers.codes import country_code
+from tajo_sf_pipeline.mapping.normalisers.texts import as_text
 
 _SEPARATOR = "\x1f"  # no country's name and no phone number has it
 _INTERNATIONAL = re.compile(r"\s*(\+|00)\s*(?=[1-9])")
@@ -21,7 +22,7 @@ class Phones:
 
     def __call__(self, column: pa.Array, countries: pa.Array | None = None, /) -> Normalised:
         regions = self._region if countries is None else self._beside(countries)
-        numbers = column.cast(pa.string())
+        numbers = as_text(column)
         return self._read(pc.binary_join_element_wise(regions, numbers, _SEPARATOR))
 
     def _beside(self, countries: pa.Array) -> pa.Array:
