@@ -17,8 +17,8 @@ from tajo_sf_pipeline_tests.graphql import Client
 
 _REPOSITORY = Path(__file__).parents[1]
 _WORKSPACE = ["-w", str(_REPOSITORY / "workspace.yaml")]
-_SECONDS_TO_START = 150
-_SECONDS_TO_RUN = 120
+_SECONDS_TO_START = 300
+_SECONDS_TO_RUN = 400
 _SECONDS_TO_END = 10
 _LAST_LINES = 40
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
@@ -35,6 +35,7 @@ class Dagster:
     start: Callable[[str], None] = field(repr=False)
     # By name, as "webserver"; one that was started again stands in the place of the first.
     running: dict[str, "subprocess.Popen[bytes]"] = field(repr=False)
+    began: dict[str, float] = field(repr=False)
 
     def restart(self, name: str) -> None:
         """End one process without a chance to say good-bye, and start it again; wait for both."""
@@ -47,8 +48,8 @@ class Dagster:
         self.wait_until(self.client.is_loaded, "a loaded webserver", _SECONDS_TO_START)
         if "daemon" in self.running:
             # A backfill that is asked for before the daemon knows the location fails at once.
-            healthy = self.client.daemons_are_healthy
-            self.wait_until(healthy, "a healthy daemon", _SECONDS_TO_START)
+            healthy, began = self.client.daemons_are_healthy, self.began["daemon"]
+            self.wait_until(lambda: healthy(began), "a healthy daemon", _SECONDS_TO_START)
 
     def ended_run(self, run: str) -> str:
         """Wait for the end of a run, and give its status."""
@@ -69,7 +70,7 @@ class Dagster:
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not within {seconds} s\n{self.last_words()}")
-            time.sleep(0.2)
+            time.sleep(0.5)  # the question itself costs the webserver some work
 
     def last_words(self) -> str:
         """Give the ends of the processes' logs."""
@@ -98,12 +99,14 @@ def running(
     }
     with ExitStack() as processes:
         started: dict[str, subprocess.Popen[bytes]] = {}
+        began: dict[str, float] = {}
 
         def start(name: str) -> None:
             command = [*commands[name], *_WORKSPACE]
+            began[name] = time.time()
             started[name] = processes.enter_context(process(name, command, home, environment))
 
-        dagster = Dagster(url, Client(url, "tajo_sf_pipeline"), home, start, started)
+        dagster = Dagster(url, Client(url, "tajo_sf_pipeline"), home, start, started, began)
         start("webserver")
         if with_daemon:
             start("daemon")

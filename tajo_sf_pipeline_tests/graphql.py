@@ -12,7 +12,7 @@ _LOCATIONS = """
 } } } }
 """
 _DAEMONS = """
-{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }
+{ instance { daemonHealth { allDaemonStatuses { required healthy lastHeartbeatTime } } } }
 """
 _LAUNCH_BACKFILL = """
 mutation ($parameters: LaunchBackfillParams!) {
@@ -32,6 +32,17 @@ _CANCEL_BACKFILL = """
 mutation ($id: String!) {
   cancelPartitionBackfill(backfillId: $id) {
     __typename ... on PythonError { message }
+  }
+}
+"""
+_RUN_AGAIN = """
+mutation ($backfill: String!) {
+  reexecutePartitionBackfill(
+    reexecutionParams: {parentRunId: $backfill, strategy: FROM_FAILURE}
+  ) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
   }
 }
 """
@@ -64,6 +75,31 @@ mutation ($parameters: ExecutionParams!) {
 _RUNS = """
 query ($filter: RunsFilter!) {
   runsOrError(filter: $filter) { ... on Runs { results { runId status tags { key value } } } }
+}
+"""
+_STEPS = """
+query ($run: ID!) {
+  runOrError(runId: $run) { ... on Run { stepStats { stepKey startTime endTime } } }
+}
+"""
+_WORKER = """
+query ($run: ID!) {
+  logsForRun(runId: $run) { ... on EventConnection { events {
+    __typename
+    ... on EngineEvent { metadataEntries { label ... on TextMetadataEntry { text } } }
+  } } }
+}
+"""
+_TERMINATE = """
+mutation ($run: String!) {
+  terminateRun(runId: $run) { __typename ... on PythonError { message } }
+}
+"""
+_MESSAGES = """
+query ($run: ID!) {
+  logsForRun(runId: $run) { ... on EventConnection { events {
+    ... on MessageEvent { message }
+  } } }
 }
 """
 _MATERIALIZATIONS = """
@@ -114,7 +150,7 @@ class Client:
 
     def ask(self, query: str, **variables: Any) -> Any:
         body = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.url}/graphql", json=body, timeout=30).json()
+        answer = httpx.post(f"{self.url}/graphql", json=body, timeout=120).json()
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
@@ -129,9 +165,14 @@ class Client:
         assert not found or found["__typename"] != "PythonError", found
         return found is not None
 
-    def daemons_are_healthy(self) -> bool:
+    def daemons_are_healthy(self, since: float) -> bool:
+        """Whether each has said so since a moment; one that was killed is called well for long."""
         health = self.ask(_DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
-        return all(daemon["healthy"] for daemon in health if daemon["required"])
+        return all(
+            daemon["healthy"] and daemon["lastHeartbeatTime"] > since
+            for daemon in health
+            if daemon["required"]
+        )
 
     def launch_backfill(self, assets: list[list[str]], partitions: list[str]) -> str:
         """Ask for a backfill of some assets, as the page of an asset does, and give its id."""
@@ -158,6 +199,12 @@ class Client:
     def cancel_backfill(self, backfill: str) -> None:
         answer = self.ask(_CANCEL_BACKFILL, id=backfill)["cancelPartitionBackfill"]
         assert "CancelBackfillSuccess" == answer["__typename"], answer
+
+    def run_again_from_failure(self, backfill: str) -> str:
+        """Ask for what failed of a backfill, as its page does, and give the new one's id."""
+        answer = self.ask(_RUN_AGAIN, backfill=backfill)["reexecutePartitionBackfill"]
+        assert "LaunchBackfillSuccess" == answer["__typename"], answer
+        return str(answer["backfillId"])
 
     def start_sensor(self, name: str) -> None:
         answer = self.ask(_START_SENSOR, selector=self._named("sensorName", name))["startSensor"]
@@ -208,6 +255,28 @@ class Client:
             Run(run["runId"], run["status"], {tag["key"]: tag["value"] for tag in run["tags"]})
             for run in self.ask(_RUNS, filter=wanted)["runsOrError"]["results"]
         ]
+
+    def terminate_run(self, run: str) -> None:
+        """Stop a run as its page does."""
+        answer = self.ask(_TERMINATE, run=run)["terminateRun"]
+        assert "TerminateRunSuccess" == answer["__typename"], answer
+
+    def messages(self, run: str) -> list[str]:
+        """Give the lines of a run's log."""
+        return [event["message"] for event in self.ask(_MESSAGES, run=run)["logsForRun"]["events"]]
+
+    def step_times(self, run: str) -> dict[str, tuple[float, float]]:
+        """Give when each step of a run began and ended."""
+        stats = self.ask(_STEPS, run=run)["runOrError"]["stepStats"]
+        return {step["stepKey"]: (step["startTime"], step["endTime"]) for step in stats}
+
+    def worker(self, run: str) -> int | None:
+        """Give the process of a run, once its first step has begun."""
+        events = self.ask(_WORKER, run=run)["logsForRun"]["events"]
+        if not any(event["__typename"] == "ExecutionStepStartEvent" for event in events):
+            return None
+        entries = [entry for event in events for entry in event.get("metadataEntries", ())]
+        return next(int(entry["text"]) for entry in entries[::-1] if entry["label"] == "pid")
 
     def materializations(self, asset: list[str], partition: str) -> list[Materialization]:
         answer = self.ask(_MATERIALIZATIONS, key={"path": asset}, partitions=[partition])

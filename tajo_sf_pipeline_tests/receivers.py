@@ -69,11 +69,11 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox() -> Iterator[Mailbox]:
-    """Serve one on a free port, without TLS."""
+def mailbox(**wanted: Any) -> Iterator[Mailbox]:
+    """Serve one on a free port; `wanted` are TLS and login, as aiosmtpd's Controller has them."""
     received = Mailbox()
     # Port 0 is the system's choice, which the library itself cannot connect back to.
-    server = _OnAFreePort(received, hostname="127.0.0.1", port=0)
+    server = _OnAFreePort(received, hostname="127.0.0.1", port=0, **wanted)
     server.start()
     try:
         received.port = server.server.sockets[0].getsockname()[1]

@@ -13,6 +13,7 @@ _TITLES = {
     "check_failed": "A check failed",
     "cursor_stall": "The source moves, the confirmed cursor does not",
     "late": "An audience is stale",
+    "test": "This is a test, nothing is wrong",
 }
 _MARKS = {"firing": "Alert", "reminder": "Still", "resolved": "Resolved"}
 _SLACK_TEXT = 3000  # api.slack.com/reference/block-kit/composition-objects#text

@@ -8,7 +8,14 @@ from typing import Any, Literal, Self
 from tajo_sf_pipeline.alerts.configuration import Alerts
 
 Rule = Literal[
-    "run_failed", "guard_stop", "token_refresh", "rejection", "check_failed", "cursor_stall", "late"
+    "run_failed",
+    "guard_stop",
+    "token_refresh",
+    "rejection",
+    "check_failed",
+    "cursor_stall",
+    "late",
+    "test",
 ]
 Status = Literal["firing", "reminder", "resolved"]
 # The checks that have a rule of their own.

@@ -22,8 +22,8 @@ _SECONDS = 5.0
 class Sender(Protocol):
     """A receiver's address."""
 
-    def send(self, alert: Alert) -> None:
-        """Hand an alert over; raise `VendorOutageError` when it was not taken."""
+    def send(self, alert: Alert) -> str:
+        """Hand an alert over and give the answer; raise `VendorOutageError` if it is not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,13 @@ class Hook:
     headers: Mapping[str, Credential]
     slack: bool
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Alert) -> str:
         url = self.url.reveal()
         body = messages.slack(alert) if self.slack else messages.generic(alert)
         headers = {name: value.reveal() for name, value in self.headers.items()}
         try:
-            httpx.post(url, json=body, headers=headers, timeout=_SECONDS).raise_for_status()
+            answer = httpx.post(url, json=body, headers=headers, timeout=_SECONDS)
+            return f"HTTP {answer.raise_for_status().status_code}"
         except httpx.HTTPStatusError as error:
             raise self._not_taken(f"HTTP {error.response.status_code}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -61,11 +62,11 @@ class Letters:
 
     email: Email
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Alert) -> str:
         message = messages.letter(alert, self.email.sender, self.email.to)
         try:
             with self._connected() as server:
-                server.send_message(message)
+                refused = server.send_message(message)
         except (smtplib.SMTPException, OSError) as error:
             code = getattr(error, "smtp_code", None)
             raise VendorOutageError(
@@ -74,6 +75,8 @@ class Letters:
                 f"{type(error).__name__}{f' {code}' if code else ''}",
                 "Check alerts.email; the alert is tried again with each tick for a day.",
             ) from None
+        taken = f"taken for {', '.join(to for to in self.email.to if to not in refused)}"
+        return f"{taken}; refused for {', '.join(refused)}" if refused else taken
 
     def _connected(self) -> smtplib.SMTP:
         email, context = self.email, ssl.create_default_context()

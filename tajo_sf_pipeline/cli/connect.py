@@ -39,7 +39,7 @@ def connect(
     if name == "brevo":
         from tajo_sf_pipeline.cli import connect_brevo
 
-        tell(name, connect_brevo.connect(settings, yes=yes), as_json=as_json)
+        tell(connect_brevo.connect(settings, yes=yes), as_json=as_json, connector=name)
     if name != "snowflake":
         raise no_such_connector(name)
     folder = settings.path.parent

@@ -84,7 +84,7 @@ def prove(name: NameArgument, config: ConfigOption = None, as_json: JsonOption =
             found = list(probe.findings(settings.brevo, loaded, settings.home / "budget"))
         case _:
             raise no_such_connector(name)
-    tell(name, found, as_json=as_json)
+    tell(found, as_json=as_json, connector=name)
 
 
 @app.command()

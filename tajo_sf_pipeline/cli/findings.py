@@ -1,4 +1,4 @@
-"""Findings about a connector, as the terminal shows them."""
+"""Findings about a connector or a receiver, as the terminal shows them."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -10,12 +10,12 @@ from tajo_sf_pipeline.cli.output import console, print_json
 from tajo_sf_pipeline.finding import Finding
 
 
-def tell(connector: str, found: Sequence[Finding], *, as_json: bool) -> NoReturn:
-    """Print the findings; end with the code of the first that is an error."""
+def tell(found: Sequence[Finding], *, as_json: bool, **about: str) -> NoReturn:
+    """Print the findings, in JSON with what they are about; end with the first error's code."""
     if as_json:
         findings = [finding.as_json() for finding in found]
         ok = all(finding.error is None for finding in found)
-        print_json({"connector": connector, "ok": ok, "findings": findings})
+        print_json({**about, "ok": ok, "findings": findings})
     else:
         for finding in found:
             mark = "[green]ok[/]  " if finding.error is None else "[red]FAIL[/]"

@@ -9,6 +9,7 @@ import typer
 from tajo_sf_pipeline import __version__, logs
 from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.cli import (
+    alerts,
     audiences,
     config,
     connectors,
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(alerts.app, name="alerts", help="Whether those who are to be told can be reached.")
 app.add_typer(audiences.app, name="audiences", help="Show audiences and preview their rows.")
 app.add_typer(config.app, name="config", help="Check the workspace file.")
 app.add_typer(connectors.app, name="connectors", help="Test the connectors and run syncs.")

@@ -9,10 +9,11 @@ from tajo_sf_pipeline.defs.assets import audience_assets, source_tables
 from tajo_sf_pipeline.defs.checks import audience_checks
 from tajo_sf_pipeline.defs.freshness import freshness_checks
 from tajo_sf_pipeline.defs.jobs import audience_job
+from tajo_sf_pipeline.defs.missed_dates import missed_dates_sensor
 from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.defs.schedules import incremental_schedule
-from tajo_sf_pipeline.defs.sensors import freshness_sensor, missed_dates_sensor
+from tajo_sf_pipeline.defs.sensors import freshness_sensor
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.stages import Progress, silent
 

@@ -1,12 +1,13 @@
 """What Dagster's instance remembers of an audience: when its dates were synced, what runs now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from tajo_sf_pipeline.defs.jobs import job_name
+from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG, job_name
 from tajo_sf_pipeline.window import SyncPath
 
 
@@ -45,6 +46,25 @@ def under_way(
         limit=1,
     )
     return runs[0].run_id if runs else None
+
+
+def failed(instance: dg.DagsterInstance, audience: str, tags: Mapping[str, str]) -> dict[date, int]:
+    """Count the runs with these tags for each date of which all of them failed.
+
+    A date that any other run has brought since the first of them is left out.
+    """
+    records = instance.get_run_records(dg.RunsFilter(tags={AUDIENCE_TAG: audience, **tags}))
+    found: dict[date, list[dg.RunRecord]] = {}
+    for record in records:
+        day = date.fromisoformat(record.dagster_run.tags[PARTITION_NAME_TAG])
+        found.setdefault(day, []).append(record)
+    good = synced(instance, audience, found)
+    return {
+        day: len(runs)
+        for day, runs in found.items()
+        if all(run.dagster_run.status is dg.DagsterRunStatus.FAILURE for run in runs)
+        and not (day in good and good[day] > min(run.create_timestamp for run in runs))
+    }
 
 
 def _began(instance: dg.DagsterInstance, run_ids: set[str]) -> dict[str, float]:

@@ -9,6 +9,9 @@ from tajo_sf_pipeline.defs.partitions import PATH_TAG
 from tajo_sf_pipeline.window import SyncPath
 
 AUDIENCE_TAG = "tajo/audience"
+# Of a run that a sensor has asked for: which one. It asks so often for the same thing.
+REQUESTED_TAG = "tajo/requested_by"
+ATTEMPTS = 3
 # Both in the queue of runs and in an audience's pool, where the greater goes first.
 PRIORITIES: dict[SyncPath, int] = {"incremental": 10, "backfill": -10}
 _DESCRIPTIONS: dict[SyncPath, str] = {

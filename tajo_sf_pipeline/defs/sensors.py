@@ -1,10 +1,10 @@
-"""What looks after an audience between its ticks: changed sources, and dates that were missed."""
+"""What starts a run between the ticks: a source table that has changed."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,11 +14,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.defs.freshness import Verdicts
-from tajo_sf_pipeline.defs.history import synced, under_way
-from tajo_sf_pipeline.defs.schedules import days_from, due_at
+from tajo_sf_pipeline.defs.history import failed, under_way
+from tajo_sf_pipeline.defs.jobs import ATTEMPTS, REQUESTED_TAG
+from tajo_sf_pipeline.defs.schedules import days_from
 from tajo_sf_pipeline.duration import written
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.freshness import Movement, missed
+from tajo_sf_pipeline.freshness import Movement
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.snowflake.freshness import Altered, Tokens, altered, tokens
@@ -27,11 +28,8 @@ from tajo_sf_pipeline.snowflake.warehouse import Warehouse
 from tajo_sf_pipeline.statement import Table
 from tajo_sf_pipeline.sync.ledger import Ledger
 
-_MISSED_EVERY = 300  # seconds
-_GRACE = timedelta(minutes=15)  # a run that the schedule has just asked for is not missed
-_ATTEMPTS = 3
-_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-REQUESTED_TAG = "tajo/requested_by"
+# Which change of the source tables a run is for: by it the runs that failed are found again.
+CHANGE_TAG = "tajo/change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,8 @@ def freshness_sensor(
     """Start an incremental run when a source table changed, and say how fresh the audience is.
 
     It starts off, as the schedule does: whoever wants either, or both, switches it on. A failed
-    look at the warehouse is a skip with its reason; the verdicts are written all the same.
+    look at the warehouse is a skip with its reason; the verdicts are written all the same. A change
+    whose run failed is asked for three times at most.
     """
     watch = _Watch(settings, audience)
 
@@ -116,26 +115,38 @@ class _Watch:
         memory = self._moved(memory, now, moved=bool(changed and memory.tokens))
         events.append(self._verdicts.cursor_moves(memory.movement, now))
         seen = replace(memory, tokens=_plain(answer), settled_at=now)
-        if (reason := self._nothing_to_do(answer, changed, memory)) is not None:
-            return _skip(reason, seen, events)
+        if not memory.tokens:
+            return _skip(
+                f"first look: {len(answer.told)} tables noted{_hidden(answer)}", seen, events
+            )
+        wanted = self._wanted(context.instance, memory, now, changed)
+        if not any(number < ATTEMPTS for number in wanted.values()):
+            return _skip(_nothing_to_do(answer, memory, wanted), seen, events)
         if (later := self._later(context.instance, memory, now)) is not None:
-            names = ", ".join(".".join(table) for table in changed)
+            names = ", ".join(".".join(table) for table in changed) or "what the failed run was for"
             return _skip(f"changed: {names}; {later}", memory, events)
         return dg.SensorResult(
-            run_requests=list(self._requests(memory, seen, now)),
+            run_requests=[
+                _run_of_change(_change(seen), day, number)
+                for day, number in wanted.items()
+                if number < ATTEMPTS
+            ],
             cursor=replace(seen, asked_at=now).written(),
             asset_events=events,
         )
 
-    def _nothing_to_do(self, answer: Tokens, changed: list[Table], memory: Memory) -> str | None:
-        """Say why there is no reason for a run."""
-        hidden = "".join(f"; cannot tell: {why}" for why in answer.untold.values())
-        if not memory.tokens:
-            return f"first look: {len(answer.told)} tables noted{hidden}"
+    def _wanted(
+        self, instance: dg.DagsterInstance, memory: Memory, now: datetime, changed: list[Table]
+    ) -> dict[date, int]:
+        """Give the dates that a change touches, with the runs that have failed for it."""
         if not changed:
-            since = f"{memory.settled_at:%H:%M:%S} UTC" if memory.settled_at else "the first look"
-            return f"no source table has changed since {since}{hidden}"
-        return None
+            return failed(instance, self._audience.name, {CHANGE_TAG: _change(memory)})
+        # As a tick would: every date that the time since the last look touches.
+        zone = ZoneInfo(self._settings.file.timezone)
+        last = now.astimezone(zone).date()
+        since = (memory.settled_at or now).astimezone(zone).date()
+        earliest = max(last - self._audience.catch_up, self._settings.file.start_date)
+        return dict.fromkeys(days_from(max(since, earliest), last), 0)
 
     def _later(self, instance: dg.DagsterInstance, memory: Memory, now: datetime) -> str | None:
         """Say why a run must wait; the change stays one for the next tick."""
@@ -145,20 +156,6 @@ class _Watch:
         if busy := under_way(instance, self._audience.name, "incremental"):
             return f"put off until the run {busy} has ended"
         return None
-
-    def _requests(self, memory: Memory, seen: Memory, now: datetime) -> Iterator[dg.RunRequest]:
-        """Ask for every date that the time since the last look touches, as a tick would."""
-        zone = ZoneInfo(self._settings.file.timezone)
-        last = now.astimezone(zone).date()
-        since = (memory.settled_at or now).astimezone(zone).date()
-        earliest = max(last - self._audience.catch_up, self._settings.file.start_date)
-        digest = hashlib.sha256(json.dumps(dict(seen.tokens), sort_keys=True).encode()).hexdigest()
-        for day in days_from(max(since, earliest), last):
-            yield dg.RunRequest(
-                run_key=f"{digest[:16]}/{day}",
-                partition_key=day.isoformat(),
-                tags={REQUESTED_TAG: "freshness"},
-            )
 
     def _changed(self, answer: Tokens, memory: Memory) -> list[Table]:
         told = answer.told.items()
@@ -175,70 +172,30 @@ class _Watch:
         return replace(memory, movement=movement)
 
 
-def missed_dates_sensor(
-    settings: Settings, audience: Audience, job: UnresolvedAssetJobDefinition
-) -> dg.SensorDefinition:
-    """Ask for the dates whose last tick nobody ran, within `catch_up`; it starts off.
-
-    Dagster's schedules run only the newest tick that they missed. Each date is asked for at most
-    three times, on the backfill path; what newer runs wrote stays (S04).
-    """
-    zone = settings.file.timezone
-
-    @dg.sensor(
-        name=f"{audience.name}_missed_dates",
-        job=job,
-        minimum_interval_seconds=_MISSED_EVERY,
-        default_status=dg.DefaultSensorStatus.STOPPED,
-        description=f"Asks for sync dates of the last {written(audience.catch_up)} that were "
-        "missed, as while the daemon was down.",
-    )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        now, today = datetime.now(UTC), settings.today()
-        first = max(today - audience.catch_up, settings.file.start_date)
-        days = list(days_from(first, today - timedelta(days=1)))
-        found = list(
-            missed(
-                days,
-                synced(context.instance, audience.name, days),
-                {day: due_at(day, audience.schedule, zone) + _GRACE for day in days},
-                timezone=zone,
-                now=now,
-            )
-        )
-        if not found:
-            told = f"no sync date since {first} was missed"
-            return dg.SensorResult(skip_reason=dg.SkipReason(told))
-        requests = [r for day in found if (r := _request(context.instance, audience.name, day))]
-        if not requests:
-            dates = ", ".join(map(str, found))
-            told = f"missed {dates}: a run is under way, or {_ATTEMPTS} have failed"
-            return dg.SensorResult(skip_reason=dg.SkipReason(told))
-        return dg.SensorResult(run_requests=requests)
-
-    return sensor
+def _change(memory: Memory) -> str:
+    """Name the state of the source tables."""
+    told = json.dumps(dict(memory.tokens), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def _request(instance: dg.DagsterInstance, audience: str, day: date) -> dg.RunRequest | None:
-    """Ask for a date, unless a run of it is under way or enough have failed."""
-    if under_way(instance, audience, "incremental", day):
-        return None
-    if under_way(instance, audience, "backfill", day):
-        return None
-    wanted = {
-        "dagster/partition": day.isoformat(),
-        "tajo/audience": audience,
-        REQUESTED_TAG: "missed_dates",
-    }
-    failed = instance.get_runs_count(dg.RunsFilter(tags=wanted, statuses=_FAILED))
-    if failed >= _ATTEMPTS:
-        return None
-    done = instance.get_runs_count(dg.RunsFilter(tags=wanted))
+def _run_of_change(change: str, day: date, number: int) -> dg.RunRequest:
+    # Dagster starts a key once for ever.
     return dg.RunRequest(
-        run_key=f"{day}/{done}",
+        run_key=f"{change}/{day}/{number}",
         partition_key=day.isoformat(),
-        tags={REQUESTED_TAG: "missed_dates"},
+        tags={REQUESTED_TAG: "freshness", CHANGE_TAG: change},
     )
+
+
+def _nothing_to_do(answer: Tokens, memory: Memory, failures: Mapping[date, int]) -> str:
+    """Say why there is no reason for a run."""
+    since = f"{memory.settled_at:%H:%M:%S} UTC" if memory.settled_at else "the first look"
+    given_up = "".join(f"; {n} runs of {day} have failed" for day, n in failures.items())
+    return f"no source table has changed since {since}{given_up}{_hidden(answer)}"
+
+
+def _hidden(answer: Tokens) -> str:
+    return "".join(f"; cannot tell: {why}" for why in answer.untold.values())
 
 
 def _observation(table: Table, token: str, found: Altered) -> dg.AssetObservation:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.sync.letter import Letter
@@ -18,7 +16,4 @@ def source_row(places: Places, letter: Letter) -> dict[str, Any] | str:
         return "its extract is not kept any more"
     if parquet.notes(path).get("query_id") != letter.query_id:
         return "a later run has replaced its extract"
-    group, at = divmod(letter.row, parquet.ROWS_PER_GROUP)
-    with pq.ParquetFile(path) as extract:
-        rows: list[dict[str, Any]] = extract.read_row_group(group).slice(at, 1).to_pylist()
-    return rows[0]
+    return parquet.row(path, letter.row)

@@ -13,7 +13,7 @@ from tajo_sf_pipeline_tests.workspaces import Workspace
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(chromium.PATH is None, reason=chromium.MISSING),
 ]
 SECONDS = 1000  # playwright counts milliseconds

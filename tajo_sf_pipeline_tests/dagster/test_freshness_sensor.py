@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import httpx
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.test_utils import create_run_for_test
 
 from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.defs import runs
@@ -16,22 +18,10 @@ from tajo_sf_pipeline.freshness import Freshness, Movement, Reached, missed, rea
 from tajo_sf_pipeline.snowflake import freshness
 from tajo_sf_pipeline.snowflake.transports import question
 from tajo_sf_pipeline.statement import Statement, Table
+from tajo_sf_pipeline_tests.dagster_sensors import Sensors
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
-
-
-_BUILT: dict[str, dg.Definitions] = {}
-
-
-def built(workspace: Workspace) -> dg.Definitions:
-    """Build the definitions, and not again while no file has changed: a daemon keeps them too."""
-    files = [workspace.file, *sorted((workspace.folder / "sql").glob("*"))]
-    said = str([(str(file), file.read_text()) for file in files])
-    if said not in _BUILT:
-        _BUILT.clear()
-        _BUILT[said] = defs.build(workspace.settings())
-    return _BUILT[said]
 
 
 @dataclass(slots=True)
@@ -39,46 +29,44 @@ class Watched:
     """An audience over a view of one table, and its sensors as the daemon evaluates them."""
 
     workspace: Workspace
-    instance: dg.DagsterInstance
+    sensors: Sensors
     table: str
     name: str
-    cursors: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
         return self.workspace.settings().today()
 
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        return self.sensors.instance
+
     def tick(self, sensor: str) -> SensorExecutionData:
-        """Evaluate a sensor, which remembers what it did before."""
-        definitions = built(self.workspace)
-        context = dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursors.get(sensor),
-            repository_def=definitions.get_repository_def(),
-        )
-        found = definitions.resolve_sensor_def(f"{self.name}_{sensor}").evaluate_tick(context)
-        self.cursors[sensor] = found.cursor
-        for event in found.asset_events:
-            self.instance.report_runless_asset_event(event)
+        return self.sensors.tick(f"{self.name}_{sensor}")
+
+    def remembered(self) -> dict[str, Any]:
+        """Give the cursor of the freshness sensor."""
+        found: dict[str, Any] = json.loads(self.sensors.cursors[f"{self.name}_freshness"] or "{}")
         return found
 
-    def sync(self) -> None:
-        """Run today, as the terminal does."""
-        settings = self.workspace.settings()
-        runs.run(
-            defs.build(settings),
-            self.instance,
-            settings,
-            audience=self.workspace.load(self.name),
-            day=self.today,
-            path="incremental",
-        )
+    def remember(self, **changes: str | None) -> None:
+        """Let the freshness sensor remember something else."""
+        cursor = json.dumps({**self.remembered(), **changes})
+        self.sensors.cursors[f"{self.name}_freshness"] = cursor
 
     def synced(self, day: date) -> None:
         """Have Dagster know of a good sync of a date, now."""
         key = dg.AssetKey([self.name, "sync"])
         made = dg.AssetMaterialization(key, partition=day.isoformat())
         self.instance.report_runless_asset_event(made)
+
+    def ended(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+        """Have Dagster know of a run that was asked for, and how it ended."""
+        job = f"{self.name}_incremental"
+        tags = {"dagster/partition": str(request.partition_key), "tajo/audience": self.name}
+        create_run_for_test(
+            self.instance, job_name=job, status=status, tags={**request.tags, **tags}
+        )
 
     def execute(self, sql: str) -> None:
         """Run a statement in the local Snowflake."""
@@ -109,7 +97,7 @@ def watched(workspace: Workspace) -> Iterator[Watched]:
         freshness={"min_interval": "1s", "max_age": "30h"},
     )
     with runs.instance(workspace.settings()) as instance:
-        found = Watched(workspace, instance, table, name)
+        found = Watched(workspace, Sensors(workspace, instance), table, name)
         found.execute(f"CREATE VIEW {table}_view AS SELECT email FROM {table} WHERE n > 0")
         yield found
 
@@ -138,8 +126,7 @@ def test_each_change_has_a_run_key_of_its_own(watched: Watched) -> None:
     keys = set()
     for number in (2, 3):
         watched.execute(f"UPDATE {watched.table} SET n = {number}")
-        state = json.loads(watched.cursors["freshness"] or "{}")
-        watched.cursors["freshness"] = json.dumps({**state, "asked_at": None})
+        watched.remember(asked_at=None)
         keys |= {request.run_key for request in watched.tick("freshness").run_requests}
     assert 2 == len(keys)
 
@@ -163,18 +150,59 @@ def test_a_change_within_the_interval_is_put_off_and_not_lost(watched: Watched) 
         assert f"changed: MARKETING_DB.PUBLIC.{watched.table}; the next run may" in (
             found.skip_message
         )
-    state = json.loads(watched.cursors["freshness"] or "{}")
-    earlier = datetime.fromisoformat(state["asked_at"]) - timedelta(hours=2)
-    watched.cursors["freshness"] = json.dumps({**state, "asked_at": earlier.isoformat()})
+    earlier = datetime.fromisoformat(watched.remembered()["asked_at"]) - timedelta(hours=2)
+    watched.remember(asked_at=earlier.isoformat())
     assert 1 == len(list(watched.tick("freshness").run_requests))
+
+
+def test_a_change_whose_run_failed_is_asked_for_again(watched: Watched) -> None:
+    """Under a key of its own and after the interval; not a fourth time, and a new change anew."""
+    watched.tick("freshness")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    keys = set()
+    for _ in range(3):
+        [request] = watched.tick("freshness").run_requests
+        keys.add(request.run_key)
+        assert str(watched.today) == request.partition_key
+        watched.ended(request, dg.DagsterRunStatus.FAILURE)
+        watched.remember(asked_at=None)
+    assert 3 == len(keys)
+    given_up = watched.tick("freshness")
+    assert given_up.skip_message
+    assert f"; 3 runs of {watched.today} have failed" in given_up.skip_message
+    watched.execute(f"UPDATE {watched.table} SET n = 3")
+    assert 1 == len(list(watched.tick("freshness").run_requests))
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED])
+def test_a_change_is_not_asked_for_again_without_a_failure(
+    watched: Watched, status: dg.DagsterRunStatus
+) -> None:
+    """It was brought, or a person has stopped it."""
+    watched.tick("freshness")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    [request] = watched.tick("freshness").run_requests
+    watched.ended(request, status)
+    watched.remember(asked_at=None)
+    assert [] == list(watched.tick("freshness").run_requests)
+
+
+def test_what_another_run_has_brought_is_not_asked_for_again(watched: Watched) -> None:
+    """A schedule's run of the date, after the one that failed, is as good."""
+    watched.tick("freshness")
+    watched.execute(f"UPDATE {watched.table} SET n = 2")
+    [request] = watched.tick("freshness").run_requests
+    watched.ended(request, dg.DagsterRunStatus.FAILURE)
+    watched.synced(watched.today)
+    watched.remember(asked_at=None)
+    assert [] == list(watched.tick("freshness").run_requests)
 
 
 def test_a_change_since_yesterday_asks_for_both_dates(watched: Watched) -> None:
     """Rows of the hours before midnight belong to the date before: a tick would run it too."""
     watched.tick("freshness")
-    state = json.loads(watched.cursors["freshness"] or "{}")
-    settled = datetime.fromisoformat(state["settled_at"]) - timedelta(days=1)
-    watched.cursors["freshness"] = json.dumps({**state, "settled_at": settled.isoformat()})
+    settled = datetime.fromisoformat(watched.remembered()["settled_at"]) - timedelta(days=1)
+    watched.remember(settled_at=settled.isoformat())
     watched.execute(f"UPDATE {watched.table} SET n = 2")
     found = [request.partition_key for request in watched.tick("freshness").run_requests]
     assert [str(watched.today - timedelta(days=1)), str(watched.today)] == found
@@ -198,12 +226,12 @@ def test_a_source_is_observed_with_its_last_change(watched: Watched) -> None:
 def test_a_warehouse_that_does_not_answer_is_a_skip_that_says_so(watched: Watched) -> None:
     """The tick is not lost: the audience's own verdict is written all the same."""
     watched.tick("freshness")
-    cursor = watched.cursors["freshness"]
+    before = watched.remembered()
     watched.workspace.write(snowflake={"port": 9, "network_timeout": 1, "login_timeout": 1})
     found = watched.tick("freshness")
     assert found.skip_message
     assert "the warehouse was not asked: TAJO-501" in found.skip_message
-    assert cursor == found.cursor
+    assert before == watched.remembered()
     assert ["on_time"] == [
         event.check_name
         for event in found.asset_events
@@ -244,9 +272,8 @@ def test_a_cursor_that_stands_still_while_its_source_moves(watched: Watched) -> 
     watched.execute(f"UPDATE {watched.table} SET n = 2")
     watched.tick("freshness")
     assert watched.verdict("cursor_moves").passed
-    state = json.loads(watched.cursors["freshness"] or "{}")
-    earlier = datetime.fromisoformat(state["moved_at"]) - timedelta(hours=31)
-    watched.cursors["freshness"] = json.dumps({**state, "moved_at": earlier.isoformat()})
+    earlier = datetime.fromisoformat(watched.remembered()["moved_at"]) - timedelta(hours=31)
+    watched.remember(moved_at=earlier.isoformat())
     watched.tick("freshness")
     stalled = watched.verdict("cursor_moves")
     assert not stalled.passed
@@ -258,7 +285,7 @@ def test_a_cursor_that_stands_still_while_its_source_moves(watched: Watched) -> 
         {"email": "email"},
         freshness={"min_interval": "1s", "max_age": "30h"},
     )
-    watched.sync()
+    watched.workspace.bring()
     watched.tick("freshness")
     assert watched.verdict("cursor_moves").passed
 
@@ -335,6 +362,23 @@ def test_a_date_is_missed_when_its_last_tick_was(
     due = {day: datetime.fromisoformat(f"{due_at}+00:00")}
     found = missed([day], synced, due, timezone="UTC", now=NOON)
     assert wanted == [one.day for one in found]
+
+
+def test_every_sync_has_a_policy_by_which_its_page_shows_staleness(workspace: Workspace) -> None:
+    """It fails at `max_age`, by default after two pauses of the schedule, and warns before."""
+    pair = ("SELECT email FROM people", {"email": "email"})
+    workspace.audience("hourly", *pair, schedule="0 * * * *")
+    workspace.audience("patient", *pair, freshness={"max_age": "30h"})
+    graph = defs.build(workspace.settings()).resolve_asset_graph()
+    windows = {
+        key.to_user_string(): (policy.fail_window.to_timedelta(), policy.warn_window.to_timedelta())
+        for key in graph.materializable_asset_keys
+        if (policy := graph.get(key).freshness_policy) is not None
+    }
+    assert {
+        "hourly/sync": (timedelta(hours=2), timedelta(hours=1.6)),
+        "patient/sync": (timedelta(hours=30), timedelta(hours=24)),
+    } == windows
 
 
 def test_a_cursor_that_moves_forgets_what_moved_before() -> None:

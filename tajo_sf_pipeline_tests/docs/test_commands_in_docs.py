@@ -23,6 +23,7 @@ PAGES = (
         for name in (
             *("quick-start", "connect", "audiences", "mapping", "checks", "backfills"),
             *("alerts", "reliability", "production", "security", "runbook"),
+            "benchmarks",
         )
     ),
 )
@@ -30,11 +31,13 @@ PAGES = (
 ELSEWHERE = {
     "tajo demo": ("server/test_commands.py", '"demo"'),
     ".venv/bin/tajo sandbox up": ("server/test_commands.py", '"sandbox", "up"'),
+    "tajo alerts test": ("server/test_alert_receivers.py", '"alerts", "test"'),
     "tajo connectors rotate snowflake": ("server/test_connect.py", '"rotate"'),
     "tajo connectors connect brevo": ("server/test_connect_brevo.py", '"connect", "brevo"'),
     "dagster instance info": ("server/test_compose.py", '"tables"'),
     "dagster-webserver": ("server/test_compose.py", '"webserver"'),
     "dagster-daemon": ("server/test_compose.py", '"daemon"'),
+    "python -m benchmarks": ("server/test_benchmarks.py", '"benchmarks"'),
 }
 # Neither is there where this project is tested; docs/production.md says so.
 NOT_RUN = ("docker compose", "helm")

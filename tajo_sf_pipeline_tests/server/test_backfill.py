@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline_tests.dagster_processes import Dagster
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 STEPS = ("extract", "mapped", "sync")
 
 

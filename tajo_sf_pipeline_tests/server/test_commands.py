@@ -167,7 +167,7 @@ def test_a_stopped_sync_says_what_was_sent_and_goes_on_from_there(
     table = workspace.table("people", "email", [[f"p{n:02}@example.com"] for n in range(40)])
     for name in ("first", "second"):
         workspace.audience(name, f"SELECT email FROM {table}", {"email": "email"})
-    slow = {"delay": 1, "method": "POST", "path": "/contacts", "times": 40, "skip": 10}
+    slow = {"delay": 1, "method": "POST", "path": "/v3/contacts", "times": 40, "skip": 10}
     workspace.brevo.change(faults=[slow])
     ran = _stopped(workspace, number, lambda: len(workspace.brevo.contacts()) > 10)
     assert 128 + number == ran.returncode, ran.stderr

@@ -24,12 +24,12 @@ from tajo_sf_pipeline_tests.workspaces import Workspace
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(postgres.BINARIES is None, reason=postgres.MISSING),
 ]
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SERVICES = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-PATIENCE = 120  # seconds
+PATIENCE = 400  # seconds
 
 
 @dataclass(frozen=True, slots=True)

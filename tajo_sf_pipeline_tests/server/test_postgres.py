@@ -18,7 +18,7 @@ from tajo_sf_pipeline_tests.workspaces import Workspace
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(postgres.BINARIES is None, reason=postgres.MISSING),
 ]
 
