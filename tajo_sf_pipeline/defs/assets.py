@@ -88,6 +88,7 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
     @step(partition_of)
     def sync(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         partition = partition_of(context)
+        checks.stop_unless_judged(context, partition)
         summary = partition.sync()
         inspection.remember(partition)
         delivered = inspection.delivered(partition, summary)

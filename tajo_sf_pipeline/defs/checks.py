@@ -12,7 +12,7 @@ from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, Tajo
 from tajo_sf_pipeline.inspection import judged
 from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC, RULES, Rule, applied
 from tajo_sf_pipeline.quality.verdict import Verdict
-from tajo_sf_pipeline.stages import Mapped
+from tajo_sf_pipeline.stages import Mapped, Partition
 
 # `mapped` itself tells of this one: where it fails there is nothing to map, nor to check.
 COVERED = "columns_covered"
@@ -94,16 +94,35 @@ def _result(asset: dg.AssetKey, rule: Rule, verdict: Verdict) -> dg.AssetCheckRe
     )
 
 
+def stop_unless_judged(context: dg.AssetExecutionContext, partition: Partition) -> None:
+    """Raise what a blocking check on `mapped` would, where the run has left such checks out.
+
+    A run of `sync` alone does, as from the page or when it is executed again from its failure.
+    """
+    rules = {rule.name: applied(rule, partition.audience.checks) for rule in ON_MAPPED}
+    told = {
+        evaluation.check_name
+        for evaluation in _evaluations(context.instance, context.run.run_id)
+        if evaluation.asset_key.path[-1] == "mapped"
+    }
+    # Where nothing is mapped there is no file to judge: COVERED has been told of, or holds.
+    left_out = [
+        name for name, rule in rules.items() if rule.blocking and name not in {*told, COVERED}
+    ]
+    for name, verdict in judged(partition, left_out):
+        if verdict.passed or verdict.mild or rules[name].severity != "error":
+            continue
+        raise verdict.error or _stopped_before_any_write(
+            f"{partition.audience.name}/mapped", f"{name}: {'; '.join(verdict.problems)}"
+        )
+
+
 def stopped(instance: dg.DagsterInstance, run_id: str) -> TajoError:
     """Give the error of a run that a blocking check has stopped, as its evaluation tells it."""
-    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     failed = [
         found
-        for event in events
-        if event.dagster_event
-        and not (found := event.dagster_event.asset_check_evaluation_data).passed
-        and found.blocking
-        and found.severity is dg.AssetCheckSeverity.ERROR
+        for found in _evaluations(instance, run_id)
+        if not found.passed and found.blocking and found.severity is dg.AssetCheckSeverity.ERROR
     ]
     told = {name: entry.value for name, entry in failed[0].metadata.items()}
     if "code" in told:
@@ -118,11 +137,21 @@ def stopped(instance: dg.DagsterInstance, run_id: str) -> TajoError:
             "Correct what it names; what Brevo has confirmed stays, and is not sent again.",
             reason=problems,
         )
+    return _stopped_before_any_write(place, problems)
+
+
+def _stopped_before_any_write(place: str, problems: str) -> GuardError:
     return GuardError(
         "TAJO-801",
         f"a check on {place} stopped the run before any write: {problems}",
         "Look at the check in Dagster's UI, correct what it names, and run the date again.",
     )
+
+
+def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.AssetCheckEvaluation]:
+    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        if event.dagster_event:
+            yield event.dagster_event.asset_check_evaluation_data
 
 
 def _metadata(verdict: Verdict) -> dict[str, Any]:

@@ -237,6 +237,21 @@ def test_a_check_after_the_delivery_can_fail_the_run(shop: Shop) -> None:
     assert (1, 2) == (failed.value.exit_code, len(shop.workspace.brevo.contacts()))
 
 
+def test_s16_a_sync_by_itself_is_held_to_the_same_checks(shop: Shop) -> None:
+    """As from the page, or executed again from its failure: its run has no checks of `mapped`."""
+    one_choice_is_missing(shop)
+    with pytest.raises(GuardError):
+        shop.run()
+    project = defs.build(shop.workspace.settings()).resolve_implicit_global_asset_job_def()
+    with pytest.raises(dg.Failure, match=r"TAJO-801 .*choices_known"):
+        project.execute_in_process(
+            instance=shop.instance,
+            partition_key=str(shop.today),
+            asset_selection=[dg.AssetKey([shop.audience, "sync"])],
+        )
+    assert {} == shop.workspace.brevo.contacts()
+
+
 def test_a_check_that_does_not_block_tells_and_lets_pass(shop: Shop) -> None:
     """`blocking: false` is still an error on the page, and the rows arrive."""
     one_choice_is_missing(shop)
