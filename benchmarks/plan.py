@@ -75,7 +75,7 @@ def make(file: Path, rows: int, changed_every: int) -> None:
                     FROM range({rows}) AS t(i)
                 )
             ) TO '{file}' (
-                FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {parquet.ROWS_PER_GROUP}
+                FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {parquet.ROWS_PER_GROUP}
             )
             """
         )

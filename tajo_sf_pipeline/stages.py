@@ -204,7 +204,7 @@ class Partition:
         source = self.places.extract(self.day)
         total, seen = parquet.rows(source), 0
         suspicions: Counter[str] = Counter()
-        with parquet.writing(self.places.mapped(self.day), mapper.schema) as mapped:
+        with parquet.writing(self.places.mapped(self.day), mapper.schema, quick=True) as mapped:
             for batch in parquet.batches(source):
                 made = mapper.map(batch, seen)
                 mapped.write(made.mapped)
@@ -221,7 +221,7 @@ class Partition:
         twice = losers(path)
         if not twice.num_rows:
             return
-        with parquet.writing(path, mapper.schema) as kept:
+        with parquet.writing(path, mapper.schema, quick=True) as kept:
             for batch in parquet.batches(path):
                 kept.write(batch.filter(pc.invert(pc.is_in(batch["_row"], twice["_row"]))))
             kept.finish({})

@@ -22,6 +22,10 @@ from tajo_sf_pipeline.sandbox.shop.brevo_account import create_attributes
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.stages import Partition
 
+# To read this machine's certificates for each call costs more than the call. A connection that is
+# kept may be closed by the server in the very moment in which it is used again.
+_http = httpx.Client(verify=False, limits=httpx.Limits(max_keepalive_connections=0))
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -47,11 +51,11 @@ class BrevoAccount:
         """Make an empty account without rate limits, whose imports are quick."""
         account = cls(sandbox.brevo_url.removesuffix("/v3"), uuid.uuid4().hex)
         settings = {"key": account.key, "rate_limits": False, "import_seconds": 0}
-        httpx.post(f"{account.url}/admin/accounts", json=settings).raise_for_status()
+        _http.post(f"{account.url}/admin/accounts", json=settings).raise_for_status()
         return account
 
     def change(self, **settings: Any) -> None:
-        httpx.patch(self._admin(), json=settings).raise_for_status()
+        _http.patch(self._admin(), json=settings).raise_for_status()
 
     def attributes(self, **kinds: str) -> None:
         create_attributes(f"{self.url}/v3", self.key, kinds)
@@ -60,7 +64,7 @@ class BrevoAccount:
         """Let somebody else create or change a contact."""
         body = {"email": email, "updateEnabled": True, **more}
         headers = {"api-key": self.key}
-        httpx.post(f"{self.url}/v3/contacts", json=body, headers=headers).raise_for_status()
+        _http.post(f"{self.url}/v3/contacts", json=body, headers=headers).raise_for_status()
 
     def contacts(self) -> dict[str, dict[str, Any]]:
         """Give every contact by e-mail."""
@@ -71,9 +75,18 @@ class BrevoAccount:
             if len(page) < 1000:
                 return found
 
+    def events(self) -> list[dict[str, Any]]:
+        """Give the first thousand events, as they were sent, in the order of their arrival."""
+        found: list[dict[str, Any]] = self._get("events", limit=1000)["events"]
+        return found
+
     def lists(self) -> dict[str, int]:
         """Give the number of members of each list."""
         return {item["name"]: item["members"] for item in self._get("summary")["lists"]}
+
+    def list_ids(self) -> dict[str, int]:
+        """Give the id of each list."""
+        return {item["name"]: item["id"] for item in self._get("lists")["lists"]}
 
     def count(self, what: str) -> int:
         """Count the contacts, events or campaigns, say."""
@@ -87,8 +100,12 @@ class BrevoAccount:
             if request["method"] != "GET"
         ]
 
+    def statuses(self) -> list[int]:
+        """Give what every request was answered with."""
+        return [request["status"] for request in self._get("requests")["requests"]]
+
     def _get(self, what: str, **query: int) -> Any:
-        return httpx.get(f"{self._admin()}/{what}", params=query).raise_for_status().json()
+        return _http.get(f"{self._admin()}/{what}", params=query).raise_for_status().json()
 
     def _admin(self) -> str:
         return f"{self.url}/admin/accounts/{self.key}"

@@ -79,7 +79,7 @@ def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
     known_rows = _LISTS_OF_ITS_OWN if guests else "ledger.rows"
     database.execute(f"CREATE TEMP VIEW known AS FROM {known_rows}")
     database.execute(_changed(wanted, known))
-    database.execute(_judged(wanted, known, failed))
+    database.execute(_judged(wanted, known, failed), {"window_end": wanted.window_end})
     counted: dict[str, int] = dict(
         database.execute("SELECT action, count(*) FROM judged GROUP BY action").fetchall()
     )
@@ -164,8 +164,10 @@ def _judged(wanted: Wanted, known: int, failed: int) -> str:
                 WHEN h.key IS NOT NULL THEN 'held'
                 WHEN c.key IS NULL THEN {new}
                 WHEN {"true" if wanted.mode == "insert" else "false"} THEN {changed}
+                -- Who has left did so by the end of a date: that is what a return is held against.
+                WHEN NOT c.present THEN if(greatest(c.version, (SELECT newest FROM
+                    ledger.watermark)) > $window_end::TIMESTAMPTZ, 'stale', 'create')
                 WHEN greatest(c.version, {newest}) > m._version THEN 'stale'
-                WHEN NOT c.present THEN 'create'
                 ELSE {changed}
             END AS action
         FROM changed AS m

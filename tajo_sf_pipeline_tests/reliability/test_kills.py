@@ -1,18 +1,16 @@
 """S05: a sync is killed at each of its steps and at random instants, and run again."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.sync.steps import STEPS
 from tajo_sf_pipeline_tests.reliability import kills
-from tajo_sf_pipeline_tests.reliability.kills import Outcome, Scene
+from tajo_sf_pipeline_tests.reliability.kills import ONCE, STEPS_OF, Outcome, Scene
 
-# Those that a run of the kind comes by.
-_OF_IMPORTS = STEPS
-_OF_EVENTS = [step for step in STEPS if step != "process.known"]
+_SECONDS = 25  # for the random instants of each kind
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +27,7 @@ def events(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield played
 
 
-@pytest.mark.parametrize("step", _OF_IMPORTS)
+@pytest.mark.parametrize("step", STEPS_OF["contacts"])
 def test_s05_no_contact_is_lost(contacts: Scene, step: str) -> None:
     """What is sent twice is at most the window in flight, and only where nobody knew its number."""
     outcome = contacts.trial(kills.nobody, kills.at_step(step, 1))
@@ -37,11 +35,10 @@ def test_s05_no_contact_is_lost(contacts: Scene, step: str) -> None:
     assert (outcome.window if step == "call.sent" else 0) == outcome.repeated
 
 
-@pytest.mark.parametrize("step", _OF_EVENTS)
+@pytest.mark.parametrize("step", STEPS_OF["events"])
 def test_s05_no_event_is_lost_or_sent_twice(events: Scene, step: str) -> None:
     """With `hold`, at most the window in flight waits for a person."""
-    once = step in {"plan.written", "run.finished"}
-    outcome = events.trial(kills.nobody, kills.at_step(step, 1 if once else 2))
+    outcome = events.trial(kills.nobody, kills.at_step(step, 1 if step in ONCE else 2))
     assert (True, 0, 0) == (outcome.died, outcome.lost, outcome.repeated)
     assert (outcome.window if step == "journal.written" else 0) == outcome.held
 
@@ -49,9 +46,17 @@ def test_s05_no_event_is_lost_or_sent_twice(events: Scene, step: str) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_s05_at_any_instant(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Also at random ones; `make reliability` does it with more rows and more often."""
-    rows = {"contacts": 20_000, "events": 500}
-    for line in kills.matrix(sandbox, tmp_path, rows=rows, instants=8, seed=1):
+    """Every step, and as many random instants as there is time for, at most KILLS=<number>."""
+    lines = kills.matrix(
+        sandbox,
+        tmp_path,
+        rows=kills.ROWS,
+        instants=int(os.environ.get("KILLS", "100")),
+        seed=1,
+        reached=(1,),
+        seconds=_SECONDS,
+    )
+    for line in lines:
         print(line)  # noqa: T201 - shown with the build's output
         assert all(_holds(outcome) for outcome in line.outcomes), line
 

@@ -1,24 +1,22 @@
-"""A source, the engine and a local Brevo behind a faulty wire, and what must be true of them."""
+"""An audience that lives through faults, kills and backfills, and what is true of every run."""
 
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
-import httpx
-import pyarrow as pa
-import pytest
-
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.brevo import budget
 from tajo_sf_pipeline.errors import VendorOutageError
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync import plan, steps
+from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.sync import steps
+from tajo_sf_pipeline.sync.dead_letters import DeadLetters
+from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sync.letter import Filter
 from tajo_sf_pipeline.sync.summary import Summary
 from tajo_sf_pipeline.window import SyncPath
 from tajo_sf_pipeline_tests.engine import Engine
@@ -26,124 +24,137 @@ from tajo_sf_pipeline_tests.forwarder import Fault, Forwarder, faultless
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 FIRST_DAY = date(2026, 11, 1)
-SCHEMA = pa.schema(
-    {"email": pa.string(), "points": pa.float64(), "updated_at": pa.timestamp("us", "UTC")}
-)
-MAPPING = {"email": "email", "points": "POINTS"}
 # Enough for a few plans that could not be settled because of what came before them.
 _RUNS_TO_REST = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the source says of a contact, and since when."""
-
-    points: float
-    updated_at: datetime
+_EVERY_RUN = 1_000_000
+Faults = Mapping[int, Fault]
+Rows = Sequence[dict[str, object]]
 
 
 @dataclass(slots=True)
-class World:
-    """One audience and its account; `engine` goes through `wire`, the test looks past it."""
+class World(ABC):
+    """One audience and its account; `engine` goes through `wire`, the test looks past it.
+
+    `settled` says that the last run left nothing open: what it brought, it knows.
+    """
 
     engine: Engine
     brevo: BrevoAccount
     wire: Forwarder
-    source: dict[str, Row] = field(default_factory=dict)
-    said: dict[str, set[float]] = field(default_factory=dict)
-    strangers: set[str] = field(default_factory=set)
     days: int = 0
     ticks: int = 0
-    snapshots: dict[int, dict[str, Row]] = field(default_factory=dict)
+    settled: bool = False
+    snapshots: dict[int, Any] = field(default_factory=dict)
+
+    @abstractmethod
+    def snapshot(self) -> Any:
+        """Give the source as it is now, to be kept."""
+
+    @abstractmethod
+    def extract(self, partition: Partition, source: Any) -> Rows:
+        """Give the rows that the audience's query returns."""
+
+    @abstractmethod
+    def held(self) -> Mapping[str, object]:
+        """Give what Brevo has of the source, by key."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Assert what must be true after a run that left nothing open."""
+
+    @abstractmethod
+    def heal(self) -> None:
+        """End every fault of the account that lasts."""
+
+    @abstractmethod
+    def decide(self) -> None:
+        """Let a person decide what waits for one."""
 
     @property
-    def mode(self) -> str:
-        return self.engine.audience.mode
+    def ledger(self) -> Ledger:
+        return Ledger(self.engine.places.ledger)
 
-    def change(self, key: str, points: float) -> None:
-        """Have the source say something, maybe what it said before, at a later moment."""
+    def now(self) -> datetime:
+        """Give a moment of today that is later than any before it."""
         self.ticks += 1
-        moment = datetime.combine(self._day(self.days), datetime.min.time(), UTC)
-        self.source[key] = Row(points, moment + timedelta(seconds=self.ticks))
-        self.said.setdefault(key, set()).add(points)
+        return datetime.combine(self._day(self.days), datetime.min.time(), UTC) + timedelta(
+            seconds=self.ticks
+        )
 
-    def stranger(self, key: str) -> None:
-        """Let somebody else create a contact, or put it on the audience's list."""
-        lists = [self.list_id] if self.mode == "mirror" and self.list_id else []
-        self.brevo.contact(key, listIds=lists)
-        if lists or self.mode != "mirror":
-            self.strangers.add(key)
-
-    def run(self, faults: dict[int, Fault] | None = None) -> Summary | None:
+    def run(self, faults: Faults | None = None) -> Summary | None:
         """Run today; give nothing where the wire's faults ended the run."""
-        self.snapshots[self.days] = dict(self.source)
-        return self._run(self.days, "incremental", faults)
+        self.snapshots[self.days] = self.snapshot()
+        return self._run(self.days, "incremental", faults or {})
 
-    def backfill(self, days_ago: int) -> None:
-        """Run an older day as the source was on it: no contact of a newer run may change."""
-        day = self.days - days_ago
-        if day not in self.snapshots or not self.at_rest():
+    def backfill(self, back: int) -> None:
+        """S04: run an older day as the source was on it; nothing of a newer run may change."""
+        if not self.settled:
+            self.heal()
+            self.run()
+        if not self.settled:
             return
-        before = self.contacts()
-        source, self.source = self.source, self.snapshots[day]
-        try:
-            assert self._run(day, "backfill", None) is not None
-        finally:
-            self.source = source
-        after = self.contacts()
+        now = self.snapshot()
+        older = [day for day in sorted(self.snapshots) if self.snapshots[day] != now]
+        if not older:
+            return
+        day = older[back % len(older)]
+        before = self.held()
+        assert self._run(day, "backfill", {}) is not None
+        after = self.held()
         assert before == {key: after.get(key) for key in before}
 
     def killed_at(self, step: str, times: int) -> None:
         """Run today in a process of its own that dies when it reaches a step for the nth time."""
-        self.snapshots[self.days] = dict(self.source)
+        self.snapshots[self.days] = self.snapshot()
+        self.settled = False
         child = os.fork()
         if not child:
-            _die_at(lambda: self._run(self.days, "incremental", None), step, times)
+            _die_at(lambda: self._run(self.days, "incremental", {}), step, times)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "see the child's traceback"
 
-    def at_rest(self) -> bool:
-        """Run until a run has nothing to do; then Brevo must be as the source says."""
+    def rest(self) -> None:
+        """Run until a run has nothing to do; then nothing is open, anywhere."""
+        self.heal()
+        self.decide()
         for _ in range(_RUNS_TO_REST):
             summary = self.run()
             assert summary is not None
-            if not summary.planned + summary.removed + summary.retried:
-                self._is_as_the_source_says()
-                return True
-        raise AssertionError(f"after {_RUNS_TO_REST} runs there is still something to do")
+            if not summary.planned + summary.removed + summary.retried + summary.left_over:
+                break
+        else:
+            raise AssertionError(f"after {_RUNS_TO_REST} runs there is still something to do")
+        self.check()
+        every = [run for _, run in self.ledger.runs(_EVERY_RUN)]
+        assert [] == [run for run in every if not run.conserved], "S01"
+        assert [] == DeadLetters(self.engine.places.letters).find(Filter(state="open"))
+        assert not self.engine.places.journal.exists()
+        assert [] == list((self.engine.settings.home / "plans").rglob("*.parquet"))
 
-    @property
-    def list_id(self) -> int | None:
-        lists = httpx.get(f"{self.brevo.url}/v3/contacts/lists", headers=self._key).json()
-        return next((item["id"] for item in lists.get("lists") or []), None)
-
-    def contacts(self) -> dict[str, float | None]:
-        """Give POINTS of every contact, as Brevo has them."""
-        return {
-            key: contact["attributes"].get("POINTS")
-            for key, contact in self.brevo.contacts().items()
-        }
-
-    def members(self) -> set[str]:
-        return {key for key, contact in self.brevo.contacts().items() if contact["listIds"]}
-
-    def _run(self, day: int, path: SyncPath, faults: dict[int, Fault] | None) -> Summary | None:
-        rows = [
-            {"email": key, "points": row.points, "updated_at": row.updated_at}
-            for key, row in self.source.items()
-        ]
+    def _run(self, day: int, path: SyncPath, faults: Faults) -> Summary | None:
+        partition = self.engine.partition(self._day(day), path)
+        rows = self.extract(partition, self.snapshots[day])
+        before = self.ledger.last_sync()
         partition = self.engine.extracted(rows, self._day(day), path)
+        self.settled = False
         try:
-            with self._faulty(faults or {}):
+            with self._faulty(faults):
                 summary = partition.sync()
         except VendorOutageError:
             assert faults, "Brevo failed although the wire did not"
+            assert before == self.ledger.last_sync(), "S06: a failed run moved the cursor"
             return None
         assert summary.conserved, summary
+        whole = not summary.failed + summary.pending
+        if not whole or path == "backfill":
+            assert before == self.ledger.last_sync(), "S06: it is not the run to move the cursor"
+        self.settled = whole and not summary.left_over
+        if self.settled and path == "incremental":
+            self.check()
         return summary
 
     @contextmanager
-    def _faulty(self, faults: dict[int, Fault]) -> Iterator[None]:
+    def _faulty(self, faults: Faults) -> Iterator[None]:
         before = len(self.wire.paths)
         self.wire.behaviour = lambda number, _method, _path: faults.get(number - before)
         try:
@@ -151,47 +162,8 @@ class World:
         finally:
             self.wire.behaviour = faultless
 
-    def _is_as_the_source_says(self) -> None:
-        contacts = self.contacts()
-        for key, points in contacts.items():
-            assert points is None or points in self.said[key], f"{key}: nobody said {points}"
-        wanted = {key: row.points for key, row in self.source.items()}
-        match self.mode:
-            case "upsert" | "mirror":
-                assert wanted == {key: contacts.get(key) for key in wanted}
-            case "update":
-                there = {key: points for key, points in wanted.items() if key in self.strangers}
-                assert there == {key: contacts.get(key) for key in there}
-                assert set(contacts) <= self.strangers
-            case "insert":
-                assert set(wanted) <= set(contacts)
-        if self.mode == "mirror":
-            assert set(wanted) | self.strangers == self.members()
-
     def _day(self, number: int) -> date:
         return FIRST_DAY + timedelta(days=number)
-
-    @property
-    def _key(self) -> dict[str, str]:
-        return {"api-key": self.brevo.key}
-
-
-def new_world(
-    settings: Settings, audience: Audience, brevo: BrevoAccount, wire: Forwarder, home: Path
-) -> World:
-    """Make a world without rows, with an account and a home of its own."""
-    engine = Engine(replace(settings, home=home), audience, SCHEMA)
-    brevo.attributes(POINTS="float")
-    return World(engine.with_brevo(f"{wire.url}/v3", brevo.key), brevo, wire)
-
-
-@contextmanager
-def hurried(*, imports: bool) -> Iterator[None]:
-    """Have few rows go by import too, if wanted, and let no budget slow the calls down."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "FEW", 0 if imports else 100)
-        patch.setattr(budget, "_LIMITS", dict.fromkeys(budget._LIMITS, (1_000_000, 1_000)))  # noqa: SLF001
-        yield
 
 
 def _die_at(run: object, step: str, times: int) -> None:

@@ -170,17 +170,17 @@ def test_a_plans_calls_are_those_of_its_parts() -> None:
 @pytest.mark.parametrize("in_a_batch", [1, 3, 4, 10, 100])
 @pytest.mark.parametrize("written", [1, 3, 7, 10])
 @pytest.mark.parametrize(
-    ("first", "count"), [(0, 10), (0, 1), (2, 1), (3, 3), (2, 7), (9, 1), (9, 5), (10, 1), (4, 0)]
+    "window", [(0, 10), (0, 1), (2, 1), (3, 3), (2, 7), (9, 1), (9, 5), (10, 1), (4, 0)]
 )
 def test_rows_are_read_over_the_seams_of_batches(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     written: int,
     in_a_batch: int,
-    first: int,
-    count: int,
+    window: tuple[int, int],
 ) -> None:
     """However they came and were cut: exactly the rows that are wanted, once and in order."""
+    first, count = window
     monkeypatch.setattr(plan_file, "ROWS", in_a_batch)
     file = _file(tmp_path, _rows(("plain", None, 10)), written)
     batches = list(plan_file.rows_of(file, first, count))

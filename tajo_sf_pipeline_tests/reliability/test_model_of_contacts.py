@@ -1,0 +1,18 @@
+"""Half of the model's ten thousand steps: audiences whose query gives every contact."""
+
+import pytest
+
+from tajo_sf_pipeline_tests.reliability import lives
+from tajo_sf_pipeline_tests.reliability.lives import Place
+
+STEPS = {"upsert": 1_700, "mirror": 1_700, "insert": 800, "update": 800}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mode", STEPS)
+def test_long_lives(place: Place, mode: str) -> None:
+    """The steps are counted as they are taken: hypothesis may stop before its maximum."""
+    lives.live(place, mode, STEPS[mode])
+    assert STEPS[mode] <= place.steps[mode]
+    assert 5_000 == sum(STEPS.values())
