@@ -82,7 +82,10 @@ def settings_of_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
             yield json.loads(_document(process.stdout))
         finally:
             process.send_signal(signal.SIGINT)
-            assert 0 == process.wait(SECONDS)
+            try:
+                assert 0 == process.wait(SECONDS)
+            finally:
+                process.kill()
 
 
 def _document(output: IO[str]) -> str:
