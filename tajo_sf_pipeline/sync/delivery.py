@@ -149,6 +149,15 @@ class Delivery:
         self.receipt.count(refused, accepted=False)
         self.progress(self.receipt.settled)
 
+    def doubt(self, rows: pa.Table, list_id: int | None) -> None:
+        """Remember that it is not known whether rows arrived: the next plan sends them again."""
+        if rows.num_rows:
+            self.ledger.doubt(
+                _with_lists(rows, list_id),
+                f"{self.run_id} in doubt",
+                mirror=self.audience.mode == "mirror",
+            )
+
     def leave_lists(self, rows: pa.Table, reasons: pa.Array) -> pa.Array:
         """Take accepted rows off the lists that they leave; add the reasons of those that stay."""
         leaving: dict[int, list[str]] = {}

@@ -121,6 +121,18 @@ class Ledger:
             # A row that could not leave is found again by the next diff.
             database.execute(_INSERT_FAILED, [held, run_id, datetime.now(UTC)])
 
+    def doubt(self, rows: pa.Table, run_id: str, *, mirror: bool) -> None:
+        """Remember that nobody knows whether Brevo has rows of a plan as they were sent (S05).
+
+        Whatever their source says is news then, also what Brevo had accepted before. New rows of a
+        mirror are known from now on, so that they can leave it.
+        """
+        with self._file.writing() as database:
+            database.register("settled", _complete(rows))
+            database.execute(_DOUBT)
+            if mirror:
+                database.execute(_INSERT_DOUBTED, [_UNKNOWN, run_id, datetime.now(UTC)])
+
     def advance(self, mapped: Path) -> None:
         """Raise the versions of rows whose source is newer and says the same (S04).
 
@@ -308,6 +320,14 @@ INSERT INTO rows
 SELECT _key, _fingerprint, _version, action <> 'remove', _list, lists, _row, _sync_date, action, $1,
     $2
 FROM settled
+"""
+# No row's fingerprint, but by chance once in 2^64.
+_UNKNOWN = 0
+_DOUBT = f"UPDATE rows SET fingerprint = {_UNKNOWN} WHERE key IN (SELECT _key FROM settled)"
+_INSERT_DOUBTED = """
+INSERT INTO rows
+SELECT _key, $1, _version, true, _list, lists, _row, _sync_date, action, $2, $3
+FROM settled WHERE action <> 'remove' AND _key NOT IN (SELECT key FROM rows)
 """
 # What leaves keeps the payload that Brevo accepted last.
 _INSERT_PAYLOADS = """

@@ -5,8 +5,9 @@ DuckDB lets one process write or several read. Who finds the file locked waits.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,7 @@ class LedgerFile:
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Attach the file, read-only, as `ledger`."""
-        if not self._path.exists():
-            with self.writing():
-                pass
+        self._make()
         with duckdb.connect(config=_config(self._path.parent)) as database:
             self._attach(database)
             if self._check_version(database, "ledger.") < schema.VERSION:
@@ -92,19 +91,29 @@ class LedgerFile:
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one transaction; an error leaves it as it was."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make()
         with self.told():
             for attempt in _patiently():
                 with attempt:
                     database = duckdb.connect(self._path, config=_config(self._path.parent))
         with database, self._told_if_full():
             database.begin()
-            if not value(database, "SELECT count(*) FROM duckdb_tables()"):
-                database.execute(schema.TABLES)
-                self._path.chmod(0o600)
             self._migrate(database, self._check_version(database))
             yield database
             database.commit()
+
+    def _make(self) -> None:
+        """Make a ledger where there is none: the file is there with its tables, or not at all."""
+        if self._path.exists():
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".unfinished") as folder:
+            unfinished = Path(folder) / self._path.name
+            with self._told_if_full(), duckdb.connect(unfinished) as database:
+                database.execute(schema.TABLES)
+            unfinished.chmod(0o600)
+            with suppress(FileExistsError):  # another process was quicker
+                os.link(unfinished, self._path)
 
     def _migrate(self, database: duckdb.DuckDBPyConnection, found: int) -> None:
         if found == schema.VERSION:

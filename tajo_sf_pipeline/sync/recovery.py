@@ -35,6 +35,8 @@ def recover(journal: Journal, delivery_of: Callable[[Window], Delivery], client:
         elif not window.processes:
             if window.way == "events":
                 batch_way.settle_by_lookup(delivery_of(window), _rows(window))
+            else:
+                delivery_of(window).doubt(_rows(window), window.list_id)
             journal.settled(window.number)
     _await(journal, delivery_of, client)
     for plan in plans - {window.plan for window in journal.unsettled}:
@@ -79,6 +81,7 @@ def _await(journal: Journal, delivery_of: Callable[[Window], Delivery], client: 
         time.sleep(pause)
     for window in journal.unsettled:
         if time.time() - window.at > _LOST_AFTER:
+            delivery_of(window).doubt(_rows(window), window.list_id)
             journal.settled(window.number)
 
 

@@ -38,6 +38,8 @@ def send(delivery: Delivery, part: Part) -> None:
             answered = rows.slice(0, len(reasons))
             known = pa.array(reasons, pa.string())
             delivery.settle(Answer(answered, known, delivery.list_of(part)))
+            # The call that an error has ended may have arrived.
+            delivery.doubt(rows.slice(len(reasons), 1), delivery.list_of(part))
             # What was not sent, or whose answer is not known, may be sent again: contacts are
             # written as they shall be.
             delivery.journal.settled(number)

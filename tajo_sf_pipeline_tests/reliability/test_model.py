@@ -35,3 +35,18 @@ def test_who_left_a_mirror_comes_back_on_the_same_date(place: Place) -> None:
         world.run()
         world.change("p1@example.com", left.points)
         world.rest()
+
+
+def test_s05_what_a_killed_run_sent_is_taken_back_with_its_source(place: Place) -> None:
+    """A value that went out, unknown to the ledger, and is again what the ledger has; a leaver."""
+    with place.world("mirror") as world:
+        assert isinstance(world, ContactsWorld)
+        world.change("p1@example.com", 1.0)
+        world.run()
+        world.change("p1@example.com", 2.0)
+        world.change("p2@example.com", 2.0)
+        world.killed_at("call.sent", 2)
+        assert {"p1@example.com": 2.0, "p2@example.com": 2.0} == world.held()
+        world.change("p1@example.com", 1.0)
+        del world.source["p2@example.com"]
+        world.rest()

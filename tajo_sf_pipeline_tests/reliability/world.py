@@ -88,9 +88,8 @@ class World(ABC):
 
     def backfill(self, back: int) -> None:
         """S04: run an older day as the source was on it; nothing of a newer run may change."""
-        if not self.settled:
-            self.heal()
-            self.run()
+        self.heal()
+        self.run()
         if not self.settled:
             return
         now = self.snapshot()
@@ -101,7 +100,8 @@ class World(ABC):
         before = self.held()
         assert self._run(day, "backfill", {}) is not None
         after = self.held()
-        assert before == {key: after.get(key) for key in before}
+        for key in before.keys() & now.keys():
+            assert before[key] == after.get(key), f"{key} is not as the newer run has written it"
 
     def killed_at(self, step: str, times: int) -> None:
         """Run today in a process of its own that dies when it reaches a step for the nth time."""
