@@ -1,4 +1,4 @@
-"""Half of the model's ten thousand steps: audiences whose query gives every contact."""
+"""The model's longer lives, one half: audiences whose query gives every contact."""
 
 import pytest
 
@@ -15,4 +15,3 @@ def test_long_lives(place: Place, mode: str) -> None:
     """The steps are counted as they are taken: hypothesis may stop before its maximum."""
     lives.live(place, mode, STEPS[mode])
     assert STEPS[mode] <= place.steps[mode]
-    assert 5_000 == sum(STEPS.values())

@@ -1,11 +1,11 @@
-"""The other half of the model's ten thousand steps: events, and contacts since the last sync."""
+"""The model's longer lives, the other half: events, and contacts since the last sync."""
 
 import pytest
 
 from tajo_sf_pipeline_tests.reliability import lives
 from tajo_sf_pipeline_tests.reliability.lives import Place
 
-STEPS = {"incremental": 3_000, "hold": 1_000, "resend": 1_000}
+STEPS = {"incremental": 1_000, "hold": 1_000, "resend": 500}
 
 
 @pytest.mark.long
@@ -15,4 +15,3 @@ def test_long_lives(place: Place, mode: str) -> None:
     """The steps are counted as they are taken: hypothesis may stop before its maximum."""
     lives.live(place, mode, STEPS[mode])
     assert STEPS[mode] <= place.steps[mode]
-    assert 5_000 == sum(STEPS.values())
