@@ -129,7 +129,7 @@ class World(ABC):
         assert [] == [run for run in every if not run.conserved], "S01"
         assert [] == DeadLetters(self.engine.places.letters).find(Filter(state="open"))
         assert not self.engine.places.journal.exists()
-        assert [] == list((self.engine.settings.home / "plans").rglob("*.parquet"))
+        assert [] == list((self.engine.settings.home / "plans").rglob("*.*"))
 
     def _run(self, day: int, path: SyncPath, faults: Faults) -> Summary | None:
         partition = self.engine.partition(self._day(day), path)

@@ -20,6 +20,7 @@ import stamina.instrumentation
 
 from tajo_sf_pipeline.errors import ConfigurationError, InternalError, TajoError
 from tajo_sf_pipeline.sync import ledger_file as module
+from tajo_sf_pipeline.sync import schema
 from tajo_sf_pipeline.sync.diff import Wanted
 from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline.sync.ledger_file import LedgerFile
@@ -445,6 +446,18 @@ def test_file_of_the_first_version_keeps_working(
     assert (_day(2), 1) == (ledger.last_sync(), ledger.run_of("old").confirmed)
     ledger.confirm(_table((JANE, OLD, _day(4))), "run")
     assert Planned(update=1) == plan((JANE, NEW, _day(4)))
+
+
+def test_s05_a_ledger_that_could_not_be_made_is_not_there(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a process that is killed at that moment leaves a file that no later run can open."""
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "TABLES", "SELECT error('killed')")
+        with pytest.raises(duckdb.Error, match="killed"):
+            ledger.present()
+    assert [] == list((tmp_path / "ledger").iterdir())
+    assert 0 == ledger.present()
 
 
 def _file(folder: Path) -> LedgerFile:
