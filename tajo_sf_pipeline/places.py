@@ -29,9 +29,13 @@ class Places:
     def rejected(self, day: date) -> Path:
         return self._of_dates / "mapped" / self.audience / f"{day}.rejected.parquet"
 
+    @property
+    def plans(self) -> Path:
+        return self._of_dates / "plans" / self.audience
+
     def plan(self, day: date, run_id: str) -> Path:
         """Give the place of one run's rows; they stay until all of them are settled."""
-        return self._of_dates / "plans" / self.audience / f"{day}.{run_id}.arrow"
+        return self.plans / f"{day}.{run_id}.arrow"
 
     def dead_letters(self, day: date) -> Path:
         return self.home / "dead_letters" / self.audience / f"{day}.parquet"

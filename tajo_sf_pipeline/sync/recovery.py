@@ -27,7 +27,6 @@ def recover(journal: Journal, delivery_of: Callable[[Window], Delivery], client:
     A process that is known is asked for, not started again (S05). Without one, contacts, lists and
     objects may be written again, so that the next plan has them; events are looked up.
     """
-    plans = {window.plan for window in journal.unsettled}
     for window in journal.unsettled:
         if not Path(window.plan).exists():
             _log.warning("the plan of an interrupted run is gone: its rows are planned again")
@@ -39,8 +38,17 @@ def recover(journal: Journal, delivery_of: Callable[[Window], Delivery], client:
                 delivery_of(window).doubt(_rows(window), window.list_id)
             journal.settled(window.number)
     _await(journal, delivery_of, client)
-    for plan in plans - {window.plan for window in journal.unsettled}:
-        Path(plan).unlink(missing_ok=True)
+
+
+def clear(plans: Path, journal: Journal) -> None:
+    """Remove the files in an audience's folder of plans that no open window waits for.
+
+    A run that was killed before its first window left one of which the journal never knew.
+    """
+    waited_for = {Path(window.plan).name for window in journal.unsettled}
+    for file in plans.glob("*"):
+        if file.name not in waited_for:
+            file.unlink(missing_ok=True)
 
 
 def still_in_flight(journal: Journal) -> pa.Table:

@@ -31,6 +31,7 @@ class Sync(Planning):
                 recovery.recover(
                     journal, lambda window: self._of(window, journal, client), client()
                 )
+            recovery.clear(self.places.plans, journal)
             plan = self.planned(journal, client)
             steps.reached("plan.written")
             try:

@@ -50,3 +50,13 @@ def test_s05_what_a_killed_run_sent_is_taken_back_with_its_source(place: Place) 
         world.change("p1@example.com", 1.0)
         del world.source["p2@example.com"]
         world.rest()
+
+
+def test_a_run_killed_before_its_first_window_leaves_no_plan_for_ever(place: Place) -> None:
+    """Its rows are personal data, and no journal knows of the file."""
+    with place.world("upsert") as world:
+        assert isinstance(world, ContactsWorld)
+        world.change("p1@example.com", 1.0)
+        world.killed_at("plan.written", 1)
+        assert world.plans()
+        world.rest()

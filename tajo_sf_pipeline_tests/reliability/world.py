@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.errors import VendorOutageError
@@ -129,7 +130,10 @@ class World(ABC):
         assert [] == [run for run in every if not run.conserved], "S01"
         assert [] == DeadLetters(self.engine.places.letters).find(Filter(state="open"))
         assert not self.engine.places.journal.exists()
-        assert [] == list((self.engine.settings.home / "plans").rglob("*.*"))
+        assert [] == self.plans(), "personal data that nobody waits for"
+
+    def plans(self) -> list[Path]:
+        return list(self.engine.places.plans.glob("*"))
 
     def _run(self, day: int, path: SyncPath, faults: Faults) -> Summary | None:
         partition = self.engine.partition(self._day(day), path)
