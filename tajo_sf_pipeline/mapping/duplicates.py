@@ -3,16 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
+from tajo_sf_pipeline import duckdb_pool
+
 DUPLICATE = "repeats the contact of another row"
-# What does not fit is written beside the file for a while.
-_LITTLE: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "128MB",
-    "threads": 1,
-    "preserve_insertion_order": False,
-}
 
 
 def losers(mapped: Path) -> pa.Table:
@@ -21,7 +16,7 @@ def losers(mapped: Path) -> pa.Table:
     The greatest version wins; between equals the payload decides, not the order in which the
     warehouse happened to return them, so that the same rows always have the same winner (S15).
     """
-    with duckdb.connect(config=_LITTLE | {"temp_directory": f"{mapped}.spilled"}) as database:
+    with duckdb_pool.connection(mapped.parent, memory="128MB", threads=1) as database:
         return database.sql(
             """
             WITH several AS (
@@ -40,7 +35,7 @@ def losers(mapped: Path) -> pa.Table:
 
 def greatest_version(mapped: Path) -> str | None:
     """Give the newest row's version in ISO form, or None where nothing was mapped."""
-    with duckdb.connect() as database:
+    with duckdb_pool.connection(mapped.parent) as database:
         [(found,)] = database.execute(
             "SELECT epoch_us(max(_version)) FROM read_parquet(?)", [str(mapped)]
         ).fetchall()

@@ -3,9 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import duckdb
-
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline import duckdb_pool, parquet
 from tajo_sf_pipeline.quality.personal import shown
 from tajo_sf_pipeline.quality.verdict import EXAMPLES, Verdict
 
@@ -36,7 +34,7 @@ def unknown(mapped: Path, options: Mapping[str, Collection[str]]) -> Verdict:
 def _distinct(mapped: Path, name: str, *, is_list: bool) -> list[tuple[str, int]]:
     quoted = '"' + name.replace('"', '""') + '"'
     values = f"unnest({quoted})" if is_list else quoted
-    with duckdb.connect() as database:
+    with duckdb_pool.connection(mapped.parent) as database:
         return database.execute(
             f"SELECT v::VARCHAR, count(*) FROM (SELECT {values} AS v FROM read_parquet(?)) "
             "WHERE v IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1",

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-import duckdb
-
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline import duckdb_pool, parquet
 from tajo_sf_pipeline.destination import Limit
 from tajo_sf_pipeline.masking import masked
 from tajo_sf_pipeline.quality.verdict import EXAMPLES, Verdict
@@ -26,7 +24,7 @@ def accounted_for(extract: Path, mapped: Path, rejected: Path) -> Verdict:
 
 def keys_unique(mapped: Path, *, show: bool) -> Verdict:
     """Count rows without a key and keys that stand twice; `show` the keys or mask them."""
-    with duckdb.connect() as database:
+    with duckdb_pool.connection(mapped.parent) as database:
         rows, keys, nulls = database.execute(
             "SELECT count(*), count(DISTINCT _key), count(*) - count(_key) FROM read_parquet(?)",
             [str(mapped)],

@@ -15,10 +15,13 @@ from typing import Any
 import duckdb
 import stamina
 
+from tajo_sf_pipeline import duckdb_pool
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sync import schema
 
 _LOCK_PATIENCE = timedelta(seconds=60)
+# The last group of rows is written anew by every transaction that adds some.
+_ROWS_PER_GROUP = 32_768
 
 
 class LedgerFile:
@@ -50,7 +53,7 @@ class LedgerFile:
         """
         LedgerFile(copy).check()
         if self._path.exists():
-            with self.told(), duckdb.connect(self._path):  # nobody else has it open
+            with self._attached(self._path):  # nobody else has it open
                 pass
             _copied(self._path, self._path.with_suffix(".before-restore"))
         _copied(copy, self._path)
@@ -61,8 +64,7 @@ class LedgerFile:
             raise ConfigurationError(
                 "TAJO-148", f"there is no file {self._path}", "Name a backup of the ledger."
             )
-        with duckdb.connect() as database:
-            self._attach(database)
+        with self._attached(self._path, "READ_ONLY") as database:
             found = self._check_version(database, "ledger.")
             with self.told():
                 table = "contacts" if found == 1 else "rows"
@@ -72,35 +74,40 @@ class LedgerFile:
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Attach the file, read-only, as `ledger`."""
         self._make()
-        with duckdb.connect(config=_config(self._path.parent)) as database:
-            self._attach(database)
-            if self._check_version(database, "ledger.") < schema.VERSION:
-                database.execute("DETACH ledger")
-                with self.writing():  # brings it to this version
-                    pass
-                self._attach(database)
-            yield database
-
-    def _attach(self, database: duckdb.DuckDBPyConnection) -> None:
-        name = str(self._path).replace("'", "''")
-        with self.told():
-            for attempt in _patiently():
-                with attempt:
-                    database.execute(f"ATTACH '{name}' AS ledger (READ_ONLY)")
+        with self._attached(self._path, "READ_ONLY") as database:
+            found = self._check_version(database, "ledger.")
+            if found == schema.VERSION:
+                yield database
+        if found < schema.VERSION:
+            with self.writing():  # brings it to this version
+                pass
+            with self._attached(self._path, "READ_ONLY") as database:
+                yield database
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one transaction; an error leaves it as it was."""
         self._make()
-        with self.told():
-            for attempt in _patiently():
-                with attempt:
-                    database = duckdb.connect(self._path, config=_config(self._path.parent))
-        with database, self._told_if_full():
+        with self._told_if_full(), self._attached(self._path) as database:
+            database.execute("USE ledger")
             database.begin()
             self._migrate(database, self._check_version(database))
             yield database
             database.commit()
+
+    @contextmanager
+    def _attached(
+        self, path: Path, access: str = "READ_WRITE"
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        name = str(path).replace("'", "''")
+        options = f"{access}, ROW_GROUP_SIZE {_ROWS_PER_GROUP}"
+        with duckdb_pool.connection(self._path.parent) as database:
+            with self.told():
+                for attempt in _patiently():
+                    with attempt:
+                        database.execute(f"ATTACH '{name}' AS ledger ({options})")
+            yield database
+            database.execute("USE memory; DETACH ledger")
 
     def _make(self) -> None:
         """Make a ledger where there is none: the file is there with its tables, or not at all."""
@@ -109,8 +116,8 @@ class LedgerFile:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".unfinished") as folder:
             unfinished = Path(folder) / self._path.name
-            with self._told_if_full(), duckdb.connect(unfinished) as database:
-                database.execute(schema.TABLES)
+            with self._told_if_full(), self._attached(unfinished) as database:
+                database.execute(f"USE ledger; {schema.TABLES}")
             unfinished.chmod(0o600)
             with suppress(FileExistsError):  # another process was quicker
                 os.link(unfinished, self._path)
@@ -195,13 +202,6 @@ def _patiently() -> Iterable[stamina.Attempt]:
 
 
 def _is_locked(error: Exception) -> bool:
-    return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
-
-
-def _config(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
-    """Let what does not fit into memory go to disk, beside the ledger; no table has an order."""
-    return {
-        "memory_limit": "800MB",
-        "temp_directory": str(folder / ".spilled"),
-        "preserve_insertion_order": False,
-    }
+    """Tell whether another process has the file, or another thread of this one."""
+    told = ("Could not set lock", "Unique file handle conflict")
+    return isinstance(error, duckdb.Error) and any(words in str(error) for words in told)

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 import pyarrow as pa
 
+from tajo_sf_pipeline import duckdb_pool
 from tajo_sf_pipeline.destination import Kind
 from tajo_sf_pipeline.field_mapping import Key
 from tajo_sf_pipeline.masking import masked
@@ -92,7 +92,7 @@ class Plan:
         """Count the rows to be sent by action and reason."""
         if self.file is None:
             return {}
-        with duckdb.connect() as database:
+        with duckdb_pool.connection(self.file.parent) as database:
             database.register("plan", plan_file.table(self.file))
             found = database.execute(
                 "SELECT action, reason, count(*) FROM plan GROUP BY ALL ORDER BY ALL"
@@ -129,7 +129,7 @@ def parts(
 
     `leaving` is how rows leave a mirror; `by_list` says that each row names its own list, or none.
     """
-    with duckdb.connect() as database:
+    with duckdb_pool.connection(file.parent) as database:
         database.register("plan", plan_file.table(file))
         found = database.execute(
             "SELECT category, _list, count(*), sum(strlen(_payload) + 1) FROM plan "

@@ -2,10 +2,14 @@
 
 VERSION = 3
 
+# Of long texts that are all different zstd makes two thirds of what DuckDB's own choice does, in
+# two thirds of the time.
+_TEXT = "VARCHAR NOT NULL USING COMPRESSION zstd"
+
 TABLES = f"""
 CREATE TABLE schema_version AS SELECT {VERSION} AS version;
 CREATE TABLE rows (
-    key VARCHAR NOT NULL,           -- the contact's, the event's or the object's
+    key {_TEXT},  -- the contact's, the event's or the object's
     fingerprint UBIGINT NOT NULL,   -- of the row as Brevo accepted it
     version TIMESTAMPTZ NOT NULL,   -- of the source row it came from
     present BOOLEAN NOT NULL,       -- false: it has left the mirror
@@ -18,8 +22,8 @@ CREATE TABLE rows (
     confirmed_at TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE payloads (             -- of `rows`, as Brevo accepted them last and before
-    key VARCHAR NOT NULL,
-    payload VARCHAR NOT NULL,
+    key {_TEXT},
+    payload {_TEXT},
     confirmed_at TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE failed (               -- refused, and not accepted since: later runs try again (S06)
