@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from xxhash import xxh3_128_hexdigest
 
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.brevo import lists
@@ -121,7 +121,7 @@ class Delivery:
                 list_id=self.list_of(part),
                 first=first,
                 rows=rows,
-                digest=blake2b(body, digest_size=16).hexdigest(),
+                digest=xxh3_128_hexdigest(body),
                 at=time.time(),
             )
         )
@@ -173,7 +173,7 @@ class Delivery:
                 told = lists.remove(self.client, number, keys[first : first + LIST_KEYS], self.key)
                 # Not on the list, or no contact any more: it is as it should be.
                 stayed |= {key: why for key, why in told.items() if why != lists.NO_CHANGE}
-        return with_reasons(rows, reasons, stayed) if stayed else reasons
+        return with_reasons(rows, reasons, stayed)
 
     @property
     def own_list(self) -> list[int]:
@@ -204,6 +204,8 @@ def no_reasons(rows: pa.Table) -> pa.Array:
 
 def with_reasons(rows: pa.Table, reasons: pa.Array, by_key: Mapping[str, str]) -> pa.Array:
     """Add the reasons of some keys; one that is there already stays."""
+    if not by_key:
+        return reasons
     found = pa.array([by_key.get(key) for key in rows["_key"].to_pylist()], pa.string())
     return pc.coalesce(reasons, found)
 

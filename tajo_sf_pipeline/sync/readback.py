@@ -30,9 +30,11 @@ class ReadBack:
 
     def keep(self, accepted: pa.Table) -> None:
         """Take a few of the rows that were confirmed together."""
-        written = accepted.filter(pc.not_equal(accepted["action"], "remove"))
-        if written.num_rows:
-            self._kept.append(_spread(written))
+        written = pc.not_equal(accepted["action"], "remove")
+        if not pc.all(written).as_py():
+            accepted = accepted.filter(written)
+        if accepted.num_rows:
+            self._kept.append(_spread(accepted))
         if len(self._kept) > 2 * _SAMPLE:  # every other one: they stay spread over the run
             self._kept = self._kept[::2]
 
@@ -59,10 +61,11 @@ class ReadBack:
 
 
 def _spread(rows: pa.Table) -> pa.Table:
-    """Take as many rows as a sample has, from the first to the last."""
+    """Take as many rows as a sample has, from the first to the last, and copy no other."""
     count = min(_SAMPLE, rows.num_rows)
     last = rows.num_rows - 1
-    return rows.take([index * last // max(count - 1, 1) for index in range(count)])
+    taken = (rows.slice(index * last // max(count - 1, 1), 1) for index in range(count))
+    return pa.concat_tables(taken).combine_chunks()
 
 
 def _every(delivery: Delivery, plan: Plan) -> Iterator[pa.Table]:
