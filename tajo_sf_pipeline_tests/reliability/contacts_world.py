@@ -28,12 +28,16 @@ class Row:
 
 @dataclass(slots=True)
 class ContactsWorld(World):
-    """`strangers` are contacts of somebody else; a `poisoned` one is refused by Brevo."""
+    """`strangers` are contacts of somebody else, those of `first` also when they were new.
+
+    A `poisoned` one is refused by Brevo.
+    """
 
     source: dict[str, Row] = field(default_factory=dict)
     said: dict[str, set[float]] = field(default_factory=dict)
     newest: dict[str, datetime] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
+    first: set[str] = field(default_factory=set)
     poisoned: str | None = None
 
     @property
@@ -52,10 +56,21 @@ class ContactsWorld(World):
         self.source[key] = Row(points, since)
         self.said.setdefault(key, set()).add(points)
 
+    def guests(self, keys: set[str]) -> None:
+        """Let somebody else make a mirror's list, with contacts on it, before there is a run."""
+        if self.mode == "mirror" and keys:
+            to = self.engine.audience.destination
+            number = self.brevo.make_list(self.engine.audience.name, to.folder)
+            for key in keys:
+                self.brevo.contact(key, listIds=[number])
+            self.strangers |= keys
+
     def stranger(self, key: str) -> None:
         """Let somebody else create a contact, or put it on the audience's list."""
         if self.poisoned and self.poisoned in key:
             return
+        if key not in self.held():
+            self.first.add(key)
         lists = [self.list_id] if self.mode == "mirror" and self.list_id else []
         self.brevo.contact(key, listIds=lists)
         if lists or self.mode != "mirror":
@@ -116,6 +131,7 @@ class ContactsWorld(World):
                 assert set(contacts) <= self.strangers
             case "insert":
                 assert set(wanted) <= set(contacts)
+                assert not [key for key in self.first if contacts[key] is not None]
         if self.mode == "mirror":
             assert set(wanted) | self.strangers == self.members()
         reached = self.ledger.last_sync()

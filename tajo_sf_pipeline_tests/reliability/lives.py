@@ -34,7 +34,7 @@ from tajo_sf_pipeline_tests.reliability import contacts_world, events_world
 from tajo_sf_pipeline_tests.reliability.contacts_world import LOOKBACK, ContactsWorld
 from tajo_sf_pipeline_tests.reliability.events_world import EventsWorld
 from tajo_sf_pipeline_tests.reliability.hurry import hurried
-from tajo_sf_pipeline_tests.reliability.world import World
+from tajo_sf_pipeline_tests.reliability.world import TICK, World
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 
 CONTACTS = ("upsert", "mirror", "insert", "update", "incremental")
@@ -114,6 +114,10 @@ class ContactsLife(Life):
 
     world: ContactsWorld
 
+    @initialize(keys=st.sets(keys))
+    def others_were_first(self, keys: set[str]) -> None:
+        self.world.guests(keys)
+
     @rule(key=keys, value=points)
     def change(self, key: str, value: float) -> None:
         self.world.change(key, value)
@@ -151,7 +155,7 @@ class ContactsLife(Life):
 class IncrementalLife(ContactsLife):
     """What may happen to contacts of which only the newer ones are asked for."""
 
-    @rule(key=keys, value=points, seconds=st.integers(1, int(LOOKBACK.total_seconds()) - 1))
+    @rule(key=keys, value=points, seconds=st.integers(TICK, int(LOOKBACK.total_seconds()) - 1))
     def change_late(self, key: str, value: float, seconds: int) -> None:
         self.world.change(key, value, late=timedelta(seconds=seconds))
 
@@ -255,7 +259,7 @@ def live(place: Place, mode: str, steps: int, seed: int | None = None) -> None:
             hypothesis.seed(number)(machine),
             settings=settings(
                 max_examples=math.ceil(left / _STEPS_OF_A_LIFE) + 1,
-                stateful_step_count=min(left, _STEPS_OF_A_LIFE) + 1,  # the first is how it begins
+                stateful_step_count=min(left, _STEPS_OF_A_LIFE) + 2,  # the first are how it begins
                 database=None,
                 deadline=None,
                 # To shorten a life takes as many lives again: it is told as it was.

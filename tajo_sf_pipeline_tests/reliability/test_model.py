@@ -1,4 +1,4 @@
-"""Random lives, short ones, and those that have shown a defect; the long ones are beside."""
+"""Random lives, short ones, and what long ones have shown, in few words; those are beside."""
 
 import pytest
 
@@ -8,8 +8,6 @@ from tajo_sf_pipeline_tests.reliability.lives import Place
 
 # Where it strikes, hypothesis takes it for a defect of the life.
 pytestmark = pytest.mark.timeout(900)
-# Mode, seed and steps.
-REMEMBERED = [("mirror", 0, 40)]
 
 
 @pytest.mark.parametrize("mode", lives.MODES)
@@ -18,14 +16,8 @@ def test_a_short_life(place: Place, mode: str) -> None:
     lives.live(place, mode, steps=20)
 
 
-@pytest.mark.parametrize(("mode", "seed", "steps"), REMEMBERED)
-def test_a_life_that_has_shown_a_defect(place: Place, mode: str, seed: int, steps: int) -> None:
-    """It does not any more."""
-    lives.live(place, mode, steps, seed)
-
-
 def test_who_left_a_mirror_comes_back_on_the_same_date(place: Place) -> None:
-    """What that life has shown: such a row is older than the end of the date, and not stale."""
+    """Such a row is older than the end of the date, and not stale."""
     with place.world("mirror") as world:
         assert isinstance(world, ContactsWorld)
         for key in ("p1@example.com", "p2@example.com"):

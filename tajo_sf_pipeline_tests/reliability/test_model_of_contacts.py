@@ -5,7 +5,7 @@ import pytest
 from tajo_sf_pipeline_tests.reliability import lives
 from tajo_sf_pipeline_tests.reliability.lives import Place
 
-STEPS = {"upsert": 1_700, "mirror": 1_700, "insert": 800, "update": 800}
+STEPS = {"upsert": 2_000, "mirror": 2_000, "insert": 900, "update": 900}
 
 
 @pytest.mark.long

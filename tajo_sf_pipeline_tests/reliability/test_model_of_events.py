@@ -5,7 +5,7 @@ import pytest
 from tajo_sf_pipeline_tests.reliability import lives
 from tajo_sf_pipeline_tests.reliability.lives import Place
 
-STEPS = {"incremental": 1_000, "hold": 1_000, "resend": 500}
+STEPS = {"incremental": 1_700, "hold": 1_500, "resend": 1_000}
 
 
 @pytest.mark.long

@@ -24,6 +24,7 @@ from tajo_sf_pipeline_tests.engine import Engine
 from tajo_sf_pipeline_tests.forwarder import Fault, Forwarder, faultless
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
+TICK = 10  # seconds between two things that happen
 FIRST_DAY = date(2026, 11, 1)
 # Enough for a few plans that could not be settled because of what came before them.
 _RUNS_TO_REST = 6
@@ -79,7 +80,7 @@ class World(ABC):
         """Give a moment of today that is later than any before it."""
         self.ticks += 1
         return datetime.combine(self._day(self.days), datetime.min.time(), UTC) + timedelta(
-            seconds=self.ticks
+            seconds=self.ticks * TICK
         )
 
     def run(self, faults: Faults | None = None) -> Summary | None:

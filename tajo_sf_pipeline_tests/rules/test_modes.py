@@ -57,11 +57,9 @@ def _add_by_hand(engine: Engine, email: str, **more: Any) -> None:
 
 def _made_by_hand(engine: Engine) -> int:
     """Make the audience's list before the audience does."""
-    base, key, to = f"{engine.account.url}/v3", engine.account.key, engine.audience.destination
-    with httpx.Client(base_url=base, headers={"api-key": key}) as api:
-        folder = api.post("/contacts/folders", json={"name": to.folder}).json()["id"]
-        made = api.post("/contacts/lists", json={"name": to.list, "folderId": folder})
-    return int(made.json()["id"])
+    to = engine.audience.destination
+    assert to.list is not None
+    return engine.account.make_list(to.list, to.folder)
 
 
 def test_upsert_creates_and_updates_and_lets_nobody_go(engine_of: MakeEngine) -> None:
