@@ -42,20 +42,25 @@ def connection(
     """
     settings = (str(spill), memory, f"SET threads = {threads}" if threads else "RESET threads")
     idle = _idle.setdefault(os.getpid(), [])
-    kept = idle.pop() if idle else _Kept()
+    kept = _taken(idle, settings)
     try:
-        try:
-            kept.set(settings)
-        except duckdb.NotImplementedException:  # it has spilled, and can spill to no other place
-            kept.database.close()
-            kept = _Kept()
-            kept.set(settings)
         with kept.database.cursor() as lent:
             yield lent
-    except BaseException:
+    except BaseException:  # whatever state it is in, nobody else gets it
         kept.database.close()
         raise
     if idle:
         kept.database.close()
     else:
         idle.append(kept)
+
+
+def _taken(idle: list[_Kept], settings: _Settings) -> _Kept:
+    try:
+        kept = idle.pop()
+        kept.set(settings)
+    except (IndexError, duckdb.NotImplementedException):
+        # There is none, or it has spilled and can spill to no other place.
+        kept = _Kept()
+        kept.set(settings)
+    return kept

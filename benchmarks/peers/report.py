@@ -1,6 +1,7 @@
 """A document of results as the Markdown and the plots of docs/benchmarks.md."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def markdown(
     """Give the lines of the results."""
     machine = document["machine"]
     yield (
-        f"{document['rows']:,} rows, {document['runs']} interleaved runs, on "
+        f"{document['rows']:,} rows, on "
         f"{machine['processors']} processors ({machine['model']}), {machine['memory']} GB, Python "
         f"{machine['python']}; load {machine['load_before']:.1f} before and "
         f"{machine['load_after']:.1f} after. "
@@ -47,6 +48,7 @@ def markdown(
         yield from (plot, "")
     for scenario in [name for name in TITLES if any(one.scenario == name for one in results)]:
         yield from (f"### ({scenario}) {TITLES[scenario]}", "")
+        yield from (*_runs(scenario, results), "")
         yield from (*_table(scenario, results, document["cannot"]), "")
     if document["limits"]:
         yield from ("### Physical limits", "", *_limits(document["limits"]))
@@ -64,6 +66,14 @@ def _goals(goals: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"| ({goal.scenario}) | {goal.what} | {sign} {goal.wanted:g} | {goal.found:.3g} | "
             f"{'met' if goal.met else '**missed**'} |"
         )
+
+
+def _runs(scenario: str, results: Sequence[Result]) -> Iterator[str]:
+    """Tell how often each did it: somebody may have ended the benchmark early."""
+    chosen = [one for one in results if one.scenario == scenario]
+    counts = Counter((one.contender, one.plan, one.rows) for one in chosen).values()
+    least, most = min(counts), max(counts)
+    yield f"Runs of each, in turns: {least}{f' to {most}' if most > least else ''}."
 
 
 def _table(
