@@ -42,10 +42,14 @@ def main(  # noqa: PLR0917 - a command's options are given by name
         bool, typer.Option("--around/--no-around", help="The machine's limits, and a profile.")
     ] = True,
     results: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep what --results has of other scenarios.")
+    ] = False,
     write: Annotated[Path | None, typer.Option(help="Write results into this page.")] = None,
 ) -> None:
     """Measure; end with 1 if a goal is missed. Ctrl-C ends it early, with what there is."""
     chosen = [one for one in CONTENDERS if not only or one.name in only.split(",")]
+    earlier = _earlier(results, rows) if keep and results else {}
     load, started = os.getloadavg()[0], time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="tajo-benchmarks-") as folder,
@@ -65,6 +69,7 @@ def main(  # noqa: PLR0917 - a command's options are given by name
         with suppress(KeyboardInterrupt):  # what was measured until then is worth something
             measured.extend(_measured(bench, chosen, scenarios, runs, sizes))
     found["machine"]["load_after"] = os.getloadavg()[0]
+    measured = _with_earlier(earlier, found, measured)
     found["cannot"] = {one.name: dict(one.cannot) for one in chosen if one.cannot}
     found["goals"] = [asdict(goal) for goal in goals.judged(measured)]
     found["results"] = [asdict(one) for one in measured]
@@ -95,6 +100,23 @@ def _measured(
             yield from (bench.leaving(plan) for plan in PLANS)
         if "h" in scenarios:
             yield from (bench.larger(int(times)) for times in sizes.split(","))
+
+
+def _earlier(results: Path, rows: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+    if found["rows"] != rows:
+        raise typer.BadParameter(f"{results} is of {found['rows']:,} rows", param_hint="--keep")
+    return found
+
+
+def _with_earlier(
+    earlier: dict[str, Any], found: dict[str, Any], measured: list[Result]
+) -> list[Result]:
+    """Give the earlier results of scenarios that were not measured anew, and the new ones."""
+    found |= {name: found[name] or earlier.get(name, {}) for name in ("limits", "profile")}
+    anew = {one.scenario for one in measured}
+    kept = [one for one in earlier.get("results", []) if one["scenario"] not in anew]
+    return [Result(**one) for one in kept] + measured
 
 
 def _set_up(cache: Path, chosen: Sequence[Contender]) -> tuple[dict[str, Path], list[str]]:
