@@ -252,7 +252,7 @@ def _completed(http: httpx.Client, count: int) -> set[int]:
 
 def _removed(engine: Engine, keys: Sequence[str]) -> float:
     """Take contacts off the list, waiting only where it is refused; give the seconds."""
-    path = f"/contacts/lists/{engine.lists()[LISTING]}{_REMOVE}"
+    path = f"/contacts/lists/{engine.account.list_ids()[LISTING]}{_REMOVE}"
     started = time.perf_counter()
     with _bare(engine.account) as http:
         for first in range(0, len(keys), LIST_KEYS):
