@@ -1,0 +1,1 @@
+"""State that releases wrote, kept for the tests of every later change (S26)."""
