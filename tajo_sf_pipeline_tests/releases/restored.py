@@ -1,6 +1,7 @@
 """What a release left behind, put where a test may go on with it."""
 
 import csv
+import functools
 import io
 import json
 import tarfile
@@ -36,7 +37,7 @@ def restored(
     they lead to where the state was written. The account is there once in a sandbox: what is
     restored next takes its place. Files are as old as this call, so that no retention takes them.
     """
-    files = _unpacked(FOLDER / release / "state.tar.gz")
+    files = dict(_unpacked(FOLDER / release / "state.tar.gz"))
     written_in = files.pop("written_in").decode().strip()
     brevo_rows.put_back(sandbox, KEY, json.loads(files.pop("brevo.json")))
     account = BrevoAccount(sandbox.brevo_url.removesuffix("/v3"), KEY)
@@ -98,6 +99,7 @@ def _load(workspace: Workspace, name: str, columns: str, rows: list[list[str | N
     _http.post(address, params=table, content=content).raise_for_status()
 
 
+@functools.cache
 def _unpacked(archive: Path) -> dict[str, bytes]:
     with tarfile.open(archive) as tar:
         return {member.name: file.read() for member in tar if (file := tar.extractfile(member))}
