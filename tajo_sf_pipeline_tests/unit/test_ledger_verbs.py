@@ -79,7 +79,7 @@ BEFORE: Tables = {
 
 def _tables(path: Path) -> Tables:
     """Read all that a ledger's file holds, in plain values and in the order of values."""
-    with closing(duckdb.connect(path, read_only=True)) as database:
+    with closing(duckdb.connect(path, read_only=True, config={"threads": 1})) as database:
         names = [name for (name,) in database.execute("SHOW TABLES").fetchall()]
         found = {
             name: database.sql(f"SELECT * FROM {name} ORDER BY ALL").to_arrow_table().to_pylist()
@@ -193,9 +193,11 @@ def file(before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copy(before, tmp_path / "vips.duckdb"))
 
 
-def _mapped(file: Path, *rows: Row) -> Path:
+def _mapped(file: Path, *rows: Row, beside: bool = False) -> Path:
+    """Write mapped rows, `beside` them their lists and flags."""
     path = file.with_name("mapped.parquet")
-    pq.write_table(_plan(*rows).select(_MAPPED), path)
+    numbered = [replace(row, row=number) for number, row in enumerate(rows)]
+    pq.write_table(_plan(*numbered).select([*_MAPPED, *(_BESIDE if beside else ())]), path)
     return path
 
 
@@ -203,6 +205,11 @@ def _rejected(file: Path, *keys: str) -> Path:
     path = file.with_name("rejected.parquet")
     pq.write_table(pa.table({"key": pa.array(keys, pa.string())}), path)
     return path
+
+
+def _wanted(file: Path, mapped: Path, *rejected: str, **more: Any) -> Wanted:
+    told = {"mode": "upsert", "cursor": False, "window_end": _day(9), "sync_date": LATER}
+    return Wanted(mapped=mapped, rejected=_rejected(file, *rejected), **told | more)
 
 
 def _without(table: str, *keys: object) -> list[tuple[Any, ...]]:
@@ -231,7 +238,7 @@ def _refused(key: str, *beside: object, held: bool, why: str) -> tuple[Any, ...]
 _NEW = (NEW, 31, NEWER, True, None, [], 9, LATER, "create", "run", NOW)
 _AGAIN = (JANE, 31, NEWER, True, "silver", [8], 9, LATER, "update", "run", NOW)
 _JANE = Row(JANE, list="silver", action="update", lists=(8,))
-_OFF = Row(JANE, 11, NEWER, None, row=None, action="remove")
+_OFF = Row(JANE, 11, NEWER, "cleared", row=None, action="remove")
 _RUN = ("run", NOW, _summary("run", extracted=1).as_json())
 
 Verb = Callable[[Ledger, Path], object]
@@ -882,19 +889,11 @@ DIFFS: dict[str, Case] = {
 def test_a_diff_plans_and_writes_nothing(file: Path, case: Case) -> None:
     """It counts every row once, plans those that are sent, and changes no table."""
     more = dict(case.wanted)
-    columns = [*_MAPPED, *(_BESIDE if more.pop("beside", False) else ())]
-    mapped = file.with_name("mapped.parquet")
-    rows = [replace(row, row=number) for number, row in enumerate(case.mapped)]
-    pq.write_table(_plan(*rows).select(columns), mapped)
-    rejected = _rejected(file, *more.pop("rejected", ()))
+    mapped = _mapped(file, *case.mapped, beside=more.pop("beside", False))
+    rejected = more.pop("rejected", ())
     if "existing" in more:
         more["existing"] = pa.array(more["existing"], pa.string())
-    wanted = Wanted(
-        mapped=mapped,
-        rejected=rejected,
-        **{"mode": "upsert", "cursor": False, "window_end": _day(9)} | more,
-        sync_date=LATER,
-    )
+    wanted = _wanted(file, mapped, *rejected, **more)
     plan = file.with_name("plan.arrow")
     counts, others = Ledger(file).diff(wanted, plan)
     assert (case.counts, case.others) == (counts, others)
@@ -906,6 +905,46 @@ def test_a_diff_plans_and_writes_nothing(file: Path, case: Case) -> None:
     ]
     assert case.plan == {row["_key"]: tuple(row[name] for name in told) for row in planned}
     assert BEFORE == _tables(file)
+
+
+def test_s15_rows_of_one_list_stand_together_in_a_plan(file: Path) -> None:
+    """They travel together: in the order of ways, then of lists, then of keys."""
+    rows = [
+        Row("a@example.com", list="silver"),
+        Row("b@example.com", list="gold"),
+        Row("c@example.com"),
+        Row("d@example.com", list="gold"),
+        Row("e@example.com", list="gold", sms_blacklisted=True),
+        Row("f@example.com", list="gold", email_blacklisted=True),
+    ]
+    mapped = _mapped(file, *rows, beside=True)
+    plan = file.with_name("plan.arrow")
+    counts, _ = Ledger(file).diff(_wanted(file, mapped, whole=True), plan)
+    told = [
+        (row["category"], row["_list"], row["_key"][0])
+        for batch in rows_of(plan, 0, counts.writes)
+        for row in batch.to_pylist()
+    ]
+    assert [
+        ("blocklist", "gold", "f"),
+        ("flags", "gold", "e"),
+        ("plain", "gold", "b"),
+        ("plain", "gold", "d"),
+        ("plain", "silver", "a"),
+        ("plain", None, "c"),
+    ] == told
+
+
+def test_s04_a_refused_row_is_not_tried_over_newer_values(file: Path) -> None:
+    """What Brevo has accepted since is newer; the refused values are as good as gone."""
+    ledger = Ledger(file)
+    ledger.fail(_plan(Row(JANE, version=_day(2), why="no")), "run")
+    plan = file.with_name("plan.arrow")
+    counts, _ = ledger.diff(_wanted(file, _mapped(file, Row(NEW))), plan)
+    assert Planned(create=1, retry=2) == counts
+    ledger.fail(_plan(Row(JANE, version=_day(3), why="no")), "run")
+    counts, _ = ledger.diff(_wanted(file, _mapped(file, Row(NEW))), plan)
+    assert Planned(create=1, retry=3) == counts
 
 
 @pytest.mark.parametrize(
@@ -921,16 +960,8 @@ def test_who_leaves_carries_what_on_leave_wants(
     file: Path, key: Any, leaving: str | None, expected: str | None
 ) -> None:
     """The payload names the contact by its key, and has the attributes that are cleared."""
-    wanted = Wanted(
-        mapped=_mapped(file, _SAME),
-        rejected=_rejected(file),
-        mode="mirror",
-        cursor=False,
-        sync_date=LATER,
-        window_end=_day(9),
-        whole=True,
-        key=key,
-        leaving=leaving,
+    wanted = _wanted(
+        file, _mapped(file, _SAME), mode="mirror", whole=True, key=key, leaving=leaving
     )
     plan = file.with_name("plan.arrow")
     Ledger(file).diff(wanted, plan)
@@ -941,16 +972,8 @@ def test_who_leaves_carries_what_on_leave_wants(
 
 def test_s06_a_retry_is_sent_as_it_was_sent_before(file: Path) -> None:
     """A row that the extract lacks has the values, the list and the flags that were refused."""
-    wanted = Wanted(
-        mapped=_mapped(file, _SAME),
-        rejected=_rejected(file),
-        mode="upsert",
-        cursor=False,
-        sync_date=LATER,
-        window_end=_day(9),
-    )
     plan = file.with_name("plan.arrow")
-    Ledger(file).diff(wanted, plan)
+    Ledger(file).diff(_wanted(file, _mapped(file, _SAME)), plan)
     [bad, _] = next(iter(rows_of(plan, 0, 2))).to_pylist()
     told = {name: value for name, value in bad.items() if name.startswith("_")}
     assert told == {
@@ -970,16 +993,8 @@ def test_s08_a_guest_of_a_list_does_not_leave_it(file: Path) -> None:
     """Who was on a list before the audience stays on it when the source lets it go."""
     ledger = Ledger(file)
     ledger.confirm(_plan(Row(GUEST, 41, lists=(7, 8))), "run")
-    wanted = Wanted(
-        mapped=_mapped(file, _SAME, Row(SICK, 13)),
-        rejected=_rejected(file),
-        mode="mirror",
-        cursor=False,
-        sync_date=LATER,
-        window_end=_day(9),
-        whole=True,
-    )
     plan = file.with_name("plan.arrow")
-    ledger.diff(wanted, plan)
+    mapped = _mapped(file, _SAME, Row(SICK, 13))
+    ledger.diff(_wanted(file, mapped, mode="mirror", whole=True), plan)
     [row] = next(iter(rows_of(plan, 0, 1))).to_pylist()
     assert (GUEST, [8]) == (row["_key"], row["leaves"])
