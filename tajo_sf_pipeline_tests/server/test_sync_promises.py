@@ -85,6 +85,23 @@ def test_s06_a_refused_row_of_a_window_is_kept_until_it_arrives(engine_of: MakeE
     )
 
 
+def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine) -> None:
+    """Reports write phone numbers as digits, without the sign that the key has."""
+    engine = engine_of(key="sms")
+    rows = [
+        {"key": number, "payload": json.dumps({"attributes": {"SMS": number}})}
+        for number in (f"+336120{n:05}" for n in range(101))
+    ]
+    report = {"duplicate_phone_id": ["33612000007"]}
+    engine.account.change(faults=[{"report": report}])
+    run = engine.run(rows)
+    assert (100, 1, {"+33612000007": "duplicate_phone_id"}) == (
+        run.confirmed,
+        run.failed,
+        engine.letters(),
+    )
+
+
 def test_a_campaign_waits_until_every_row_has_arrived(engine_of: MakeEngine) -> None:
     """Nobody is left out of it because Brevo refused him once."""
     campaign = Campaign(name="Welcome", subject="Hello", sender={"id": 1}, html="<p>Hello</p>")
@@ -95,6 +112,23 @@ def test_a_campaign_waits_until_every_row_has_arrived(engine_of: MakeEngine) -> 
     engine.account.change(faults=[])
     engine.run(_people(0, 1))
     assert 1 == engine.account.count("campaigns")
+
+
+def test_a_retried_row_does_not_leave_the_list_that_it_was_to_leave(engine_of: MakeEngine) -> None:
+    """As it is, not as it should be: the retry forgets the old list, and the contact is on both."""
+    engine = engine_of(sql=WINDOWED, destination=Destination(list_from="segment"))
+    engine.run([{**person(1), "list": "gold"}])
+    path = "/v3/contacts/p1*"
+    engine.account.change(faults=[{"status": 400, "method": "PUT", "path": path}])
+    assert 1 == engine.run([{**person(1), "list": "silver"}]).failed
+    assert 1 == engine.run([]).retried
+    assert ({"p1@example.com"}, {"p1@example.com"}) == (
+        engine.members("gold"),
+        engine.members("silver"),
+    )
+    known = engine.ledger.history("p1@example.com")
+    assert known is not None
+    assert (engine.lists()["silver"],) == known.lists
 
 
 # -- Rows that leave
