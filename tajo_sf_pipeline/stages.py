@@ -21,6 +21,7 @@ from tajo_sf_pipeline.mapping.rejects import REJECTED, duplicates
 from tajo_sf_pipeline.places import Places, make_home
 from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline.snowflake.cost import Cost, cost_of
+from tajo_sf_pipeline.snowflake.driver import Connect
 from tajo_sf_pipeline.snowflake.transports import warehouse
 from tajo_sf_pipeline.sync.ledger import Ledger
 from tajo_sf_pipeline.sync.retention import prune
@@ -84,6 +85,7 @@ class Partition:
     accept: tuple[str, ...] = ()  # guards that a person lets pass
     progress: Progress = silent
     scratch: Path | None = None  # where its files go that are not to be kept
+    connect: Connect | None = None  # who opens the driver's connections, if not the workspace
 
     @property
     def places(self) -> Places:
@@ -97,7 +99,7 @@ class Partition:
         """Run the query and keep its answer as Parquet, whole or not at all (S11)."""
         started = time.monotonic()
         make_home(self.settings.home)
-        source = warehouse(self.settings.snowflake, self.settings.path.parent)
+        source = warehouse(self.settings.snowflake, self.settings.path.parent, self.connect)
         with (
             source.running(
                 self.audience.statement,

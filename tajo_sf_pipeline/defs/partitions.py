@@ -9,6 +9,7 @@ import dagster as dg
 from tajo_sf_pipeline.audience import Audience
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.snowflake.driver import Connect
 from tajo_sf_pipeline.stages import Partition, Progress
 from tajo_sf_pipeline.window import SyncPath
 
@@ -36,6 +37,7 @@ class PartitionOf:
     settings: Settings
     audience: Audience
     progress: Progress
+    connect: Connect | None = None
 
     @property
     def places(self) -> Places:
@@ -54,6 +56,7 @@ class PartitionOf:
             full=FULL_TAG in context.run.tags,
             accept=tuple(filter(None, context.run.tags.get(ACCEPT_TAG, "").split(","))),
             progress=self.progress,
+            connect=self.connect,
         )
 
     def _path(self, day: date, tags: Mapping[str, str]) -> SyncPath:

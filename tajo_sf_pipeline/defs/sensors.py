@@ -22,6 +22,7 @@ from tajo_sf_pipeline.errors import TajoError
 from tajo_sf_pipeline.freshness import Movement
 from tajo_sf_pipeline.places import Places
 from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.snowflake.driver import Connect
 from tajo_sf_pipeline.snowflake.freshness import Altered, Tokens, altered, tokens
 from tajo_sf_pipeline.snowflake.transports import question
 from tajo_sf_pipeline.snowflake.warehouse import Warehouse
@@ -63,7 +64,10 @@ class Memory:
 
 
 def freshness_sensor(
-    settings: Settings, audience: Audience, job: UnresolvedAssetJobDefinition
+    settings: Settings,
+    audience: Audience,
+    job: UnresolvedAssetJobDefinition,
+    connect: Connect | None = None,
 ) -> dg.SensorDefinition:
     """Start an incremental run when a source table changed, and say how fresh the audience is.
 
@@ -71,7 +75,7 @@ def freshness_sensor(
     look at the warehouse is a skip with its reason; the verdicts are written all the same. A change
     whose run failed is asked for three times at most.
     """
-    watch = _Watch(settings, audience)
+    watch = _Watch(settings, audience, connect)
 
     @dg.sensor(
         name=f"{audience.name}_freshness",
@@ -90,13 +94,15 @@ def freshness_sensor(
 class _Watch:
     """One audience's tables, and the transport that is kept from tick to tick."""
 
-    def __init__(self, settings: Settings, audience: Audience) -> None:
+    def __init__(
+        self, settings: Settings, audience: Audience, connect: Connect | None = None
+    ) -> None:
         self._settings, self._audience = settings, audience
         self._tables = audience.sources(settings.snowflake.database, settings.snowflake.schema_)
         self._verdicts = Verdicts(settings, audience)
         # Made by the first tick: it wants the credentials, which loading does not.
         self._source: Callable[[], Warehouse] = cache(
-            lambda: question(settings.snowflake, settings.path.parent)
+            lambda: question(settings.snowflake, settings.path.parent, connect)
         )
 
     def tick(

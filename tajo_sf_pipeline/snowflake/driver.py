@@ -1,10 +1,10 @@
-"""Arrow batches over the driver, connected through dagster-snowflake's SnowflakeResource."""
+"""Arrow batches over Snowflake's own driver (snowflake-connector-python)."""
 
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,20 +18,28 @@ from tajo_sf_pipeline.snowflake.types import arrow_schema
 from tajo_sf_pipeline.snowflake.warehouse import Result
 from tajo_sf_pipeline.statement import BindValue, Statement
 
+# Opens a connection with these arguments of `snowflake.connector.connect` over its own.
+Connect = Callable[[Mapping[str, Any]], AbstractContextManager[Any]]
+# Under this name Snowflake's query history lists what we ask.
+_APPLICATION = "tajo_sf_pipeline"
+
 
 class Driver:
     """The driver's transport; see `Warehouse` for what it promises."""
 
-    def __init__(self, snowflake: Snowflake, credentials: Credentials) -> None:
+    def __init__(self, snowflake: Snowflake, connect: Connect) -> None:
         self._snowflake = snowflake
-        self._credentials = credentials
+        self._connect = connect
 
     @contextmanager
     def running(
         self, statement: Statement, binds: Mapping[str, BindValue], query_tag: str
     ) -> Iterator[Result]:
         text, values = statement.positional({name: bound(value) for name, value in binds.items()})
-        with told(self._snowflake, statement.origin), self._connection(query_tag) as connection:
+        with (
+            told(self._snowflake, statement.origin),
+            self._connect(_reading(query_tag)) as connection,
+        ):
             started_at, clock = datetime.now(UTC), time.monotonic()
             cursor = connection.cursor()
             # A time-out and Ctrl-C cancel the statement: the driver sees to both
@@ -53,43 +61,49 @@ class Driver:
                 batches=_complete(cursor, schema),
             )
 
-    @contextmanager
-    def _connection(self, query_tag: str) -> Iterator[Any]:
-        # 4 to 6 s and 270 MB: only a run that really uses the driver pays for the import.
-        from dagster_snowflake import SnowflakeResource
 
-        snowflake, arguments = self._snowflake, self._credentials.driver_arguments()
+def connecting(snowflake: Snowflake, credentials: Credentials) -> Connect:
+    """Return what connects with the workspace's own settings and credentials."""
+
+    @contextmanager
+    def connect(arguments: Mapping[str, Any]) -> Iterator[Any]:
+        # A second of processor time: only who really uses the driver pays for the import.
+        from snowflake import connector
+
         place = {"host": snowflake.host, "port": snowflake.port} if snowflake.host else {}
-        resource = SnowflakeResource(
+        chosen = {
+            **place,
+            "database": snowflake.database,
+            "schema": snowflake.schema_,
+            "role": snowflake.role,
+            "warehouse": snowflake.warehouse,
+        }
+        with connector.connect(
             account=account_identifier(snowflake.account),
             user=snowflake.user.reveal(),
-            database=snowflake.database,
-            schema=snowflake.schema_,
-            role=snowflake.role,
-            warehouse=snowflake.warehouse,
-            # Enough to keep us busy; the driver's four took 50 MB more and no less time.
-            client_prefetch_threads=2,
+            protocol=snowflake.protocol,
             login_timeout=snowflake.login_timeout,
             network_timeout=snowflake.network_timeout,
-            paramstyle="qmark",
-            timezone="UTC",
-            # The resource asks for one of these; the credentials below are merged over it.
-            authenticator=arguments["authenticator"],
-            additional_snowflake_connection_args={
-                **arguments,
-                **{name: value for name, value in place.items() if value is not None},
-                "protocol": snowflake.protocol,
-                # Else a NUMBER with a scale arrives as a double.
-                "arrow_number_to_decimal": True,
-                "session_parameters": {"QUERY_TAG": query_tag, "TIMEZONE": "UTC"},
-            },
-        )
-        with resource.get_connection() as connection:
-            try:
-                yield connection
-            except BaseException:
-                connection.close()  # get_connection() closes only after a good end
-                raise
+            application=_APPLICATION,
+            **{name: value for name, value in chosen.items() if value is not None},
+            **credentials.driver_arguments(),
+            **arguments,
+        ) as connection:
+            yield connection
+
+    return connect
+
+
+def _reading(query_tag: str) -> dict[str, Any]:
+    """Return what every connection needs that we read from, whoever opens it."""
+    return {
+        "paramstyle": "qmark",
+        # Enough to keep us busy; the driver's four took 50 MB more and no less time.
+        "client_prefetch_threads": 2,
+        # Else a NUMBER with a scale arrives as a double.
+        "arrow_number_to_decimal": True,
+        "session_parameters": {"QUERY_TAG": query_tag, "TIMEZONE": "UTC"},
+    }
 
 
 @contextmanager
