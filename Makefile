@@ -9,10 +9,10 @@ demo: .venv/sandbox.installed  ## Set up, and bring a shop's audiences from a lo
 	@$(BIN)/tajo demo
 
 test: .venv/dev.installed  ## Set up, and run the tests (some minutes)
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 long: .venv/dev.installed  ## Run the tests that take longer: a browser, large data
-	$(BIN)/pytest -m long -n 2 --dist loadfile
+	$(BIN)/pytest -m long -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev.installed  ## Check format, lint, types and that Dagster loads the project
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/dagster definitions validate -m tajo_sf_pipeline.definitions
@@ -23,7 +23,8 @@ sandbox: .venv/sandbox.installed  ## Serve the local Snowflake and Brevo until C
 ui: .venv/sandbox.installed  ## Open Dagster's UI on the demo's data
 	@TAJO_CONFIG=$(CURDIR)/.tajo/demo/tajo.yaml DAGSTER_HOME=$(CURDIR)/.tajo/demo/.tajo/dagster $(BIN)/dagster dev
 
-reliability: .venv/dev.installed  ## Kill syncs at every step and at 100 instants; write the table of docs/reliability.md
+reliability: .venv/dev.installed  ## Live 10,000 steps of the model; kill syncs at every step and at 100 instants (an hour)
+	MODEL_STEPS=10000 $(BIN)/pytest -m long -n auto tajo_sf_pipeline_tests/reliability/test_long_model.py
 	$(BIN)/python -m tajo_sf_pipeline_tests.reliability.kills --write docs/reliability.md
 
 screenshot: .venv/dev.installed  ## Take the pictures of docs/images/ again (needs chromium)

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import signal
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,10 +12,43 @@ import pytest
 
 from tajo_sf_pipeline.sandbox import Sandbox, seed, serve
 from tajo_sf_pipeline_tests.dagster_processes import Dagster, running
+from tajo_sf_pipeline_tests.quicker import quicken
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
+
+# A shell that runs us in its background has us ignore Ctrl-C, and what is ignored stays so in every
+# process that we start: those that a test interrupts would never end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHOP_CUSTOMERS = 2_000
 SHOP_DAY = date(2026, 11, 1)
+# Files there wait for no disk. No promise hangs on the disk: processes are killed, not the machine.
+_MEMORY, _ROOM = Path("/dev/shm"), 4 << 30
+# The slowest first, so that no worker is left alone with one of them in the end.
+_SLOW = ("server/test_commands", "faults", "rules", "reliability", "browser", "server", "dagster")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep temporary files in memory where there is enough of it."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    quicken()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Give each core two workers: half of the time a test waits for a process or a server."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long before the others."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((n for n, start in enumerate(_SLOW) if path.startswith(start)), len(_SLOW))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

@@ -197,7 +197,7 @@ class Workspace:
         """Create or replace a table; give its name in the warehouse."""
         full = f"{self.prefix}_{name}".upper()
         lines = [columns, *(",".join(_csv(value) for value in row) for row in rows)]
-        answer = httpx.post(
+        answer = _http.post(
             f"{self.sandbox.snowflake_url}/admin/load",
             params={"table": full},
             content="\n".join(lines).encode(),

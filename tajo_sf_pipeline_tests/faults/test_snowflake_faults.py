@@ -223,7 +223,7 @@ def test_a_short_outage_is_waited_out(
 
 def test_the_driver_waits_out_a_short_outage(people: Workspace, snowflake: Snowflake) -> None:
     """503 to its first two calls."""
-    people.write(snowflake={"transport": "connector"})
+    people.write(snowflake={"transport": "connector", "login_timeout": 60})
     snowflake.plan("unavailable", times=2)
     assert _everybody(_extracted(people))
     assert [] == snowflake.pending()
