@@ -13,14 +13,16 @@ import pyarrow as pa
 import pytest
 
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.brevo.imports import Finished
 from tajo_sf_pipeline.destination import Campaign, Destination, Guards, Limit
 from tajo_sf_pipeline.errors import GuardError, VendorOutageError
 from tajo_sf_pipeline.settings import Brevo
-from tajo_sf_pipeline.sync import recovery
+from tajo_sf_pipeline.sync import import_way, recovery
 from tajo_sf_pipeline.sync.delivery import Delivery, no_reasons, with_reasons
 from tajo_sf_pipeline.sync.journal import Journal, Window
 from tajo_sf_pipeline.sync.letter import Filter
 from tajo_sf_pipeline.sync.lookup import arrived, existing
+from tajo_sf_pipeline.sync.plan import Plan
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience, person
 from tajo_sf_pipeline_tests.scripted_server import Answer, scripted
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -85,23 +87,6 @@ def test_s06_a_refused_row_of_a_window_is_kept_until_it_arrives(engine_of: MakeE
     )
 
 
-def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine) -> None:
-    """Reports write phone numbers as digits, without the sign that the key has."""
-    engine = engine_of(key="sms")
-    rows = [
-        {"key": number, "payload": json.dumps({"attributes": {"SMS": number}})}
-        for number in (f"+336120{n:05}" for n in range(101))
-    ]
-    report = {"duplicate_phone_id": ["33612000007"]}
-    engine.account.change(faults=[{"report": report}])
-    run = engine.run(rows)
-    assert (100, 1, {"+33612000007": "duplicate_phone_id"}) == (
-        run.confirmed,
-        run.failed,
-        engine.letters(),
-    )
-
-
 def test_a_campaign_waits_until_every_row_has_arrived(engine_of: MakeEngine) -> None:
     """Nobody is left out of it because Brevo refused him once."""
     campaign = Campaign(name="Welcome", subject="Hello", sender={"id": 1}, html="<p>Hello</p>")
@@ -142,7 +127,7 @@ def _delivery(engine: Engine, client: Client, own: int) -> Delivery:
         journal=Journal(engine.places.journal),
         letters=sync.letters,
         audience=engine.audience,
-        key="email",
+        key=engine.audience.key,
         run_id="run",
         sync_date=DAY,
         plan=engine.places.plan(DAY, "run"),
@@ -222,16 +207,9 @@ def test_s05_a_contact_whose_answer_was_lost_is_written_again(engine_of: MakeEng
     assert "Name0" == engine.account.contacts()["p0@example.com"]["attributes"]["FIRSTNAME"]
 
 
-@pytest.mark.parametrize("processes", [(), (12345,)], ids=["never answered", "never ended"])
-def test_s05_rows_of_a_lost_import_are_in_doubt(
-    engine_of: MakeEngine, processes: tuple[int, ...]
-) -> None:
-    """A day later they are news to the next plan, though the ledger knows them as they are."""
-    engine = engine_of()
-    engine.run(_people(0, 1))
-    plan = engine.plan([person(0, FIRSTNAME="New"), person(1)])
-    journal = Journal(engine.places.journal)
-    window = Window(
+def _window(plan: Plan) -> Window:
+    """Give the first row of a plan as it stands in the journal, long ago."""
+    return Window(
         number=0,
         run_id="killed",
         plan=str(plan.file),
@@ -243,7 +221,18 @@ def test_s05_rows_of_a_lost_import_are_in_doubt(
         digest="",
         at=0,
     )
-    number = journal.begin(window)
+
+
+@pytest.mark.parametrize("processes", [(), (12345,)], ids=["never answered", "never ended"])
+def test_s05_rows_of_a_lost_import_are_in_doubt(
+    engine_of: MakeEngine, processes: tuple[int, ...]
+) -> None:
+    """A day later they are news to the next plan, though the ledger knows them as they are."""
+    engine = engine_of()
+    engine.run(_people(0, 1))
+    plan = engine.plan([person(0, FIRSTNAME="New"), person(1)])
+    journal = Journal(engine.places.journal)
+    number = journal.begin(_window(plan))
     if processes:
         journal.started(number, *processes)
     with _client(engine.account) as client:
@@ -251,6 +240,25 @@ def test_s05_rows_of_a_lost_import_are_in_doubt(
     assert () == journal.unsettled
     counts = engine.plan(_people(0, 1)).counts
     assert (1, 1) == (counts.update, counts.unchanged)
+
+
+def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine) -> None:
+    """Reports write phone numbers as digits, without the sign that the key has."""
+    engine = engine_of(key="sms")
+    numbers = ("+33612000001", "+33612000002")
+    plan = engine.plan(
+        {"key": number, "payload": json.dumps({"attributes": {"SMS": number}})}
+        for number in numbers
+    )
+    with scripted() as server, _client(BrevoAccount(server.url, "key")) as client:
+        server.will(Answer(text="33612000002\n"))
+        delivery = _delivery(engine, client, 1)
+        rows = pa.Table.from_batches(plan.rows(0, 2))
+        started = import_way.Started(delivery.journal.begin(_window(plan)), rows, 1)
+        reports = {"duplicate_phone_id": f"{server.url}/report"}
+        import_way.settle(delivery, [(started, Finished("completed", reports))])
+    assert (1, 1) == (delivery.receipt.confirmed, delivery.receipt.failed)
+    assert {numbers[1]: "duplicate_phone_id"} == engine.letters()
 
 
 def test_s02_an_event_like_another_one_has_not_arrived(engine_of: MakeEngine) -> None:
