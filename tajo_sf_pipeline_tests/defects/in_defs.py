@@ -69,7 +69,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a run that has ended keeps its date",
         file="tajo_sf_pipeline/defs/one_run.py",
-        before="            lock.release()\n",
+        before=("            lock.release()\n        self._held.clear()\n"),
         after="            pass\n",
         found_by=(f"{_STEPS}::test_only_runs_of_one_audience_and_date_wait_for_each_other",),
     ),
