@@ -15,9 +15,9 @@ import pytest
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.imports import Finished
 from tajo_sf_pipeline.destination import Campaign, Destination, Guards, Limit
-from tajo_sf_pipeline.errors import GuardError, VendorOutageError
+from tajo_sf_pipeline.errors import GuardError, UncertainError, VendorOutageError
 from tajo_sf_pipeline.settings import Brevo
-from tajo_sf_pipeline.sync import import_way, recovery
+from tajo_sf_pipeline.sync import batch_way, import_way, recovery
 from tajo_sf_pipeline.sync.delivery import Delivery, no_reasons, with_reasons
 from tajo_sf_pipeline.sync.journal import Journal, Window
 from tajo_sf_pipeline.sync.letter import Filter
@@ -259,6 +259,20 @@ def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine
         import_way.settle(delivery, [(started, Finished("completed", reports))])
     assert (1, 1) == (delivery.receipt.confirmed, delivery.receipt.failed)
     assert {numbers[1]: "duplicate_phone_id"} == engine.letters()
+
+
+def test_s02_events_that_were_not_sent_are_without_an_answer(engine_of: MakeEngine) -> None:
+    """An outage in the middle of a batch: their letters stay open, for nothing became of them."""
+    engine = engine_of(mode="append", destination=Destination(event="order_completed"))
+    plan = engine.plan([{"key": f"o-{number}", "payload": "{}"} for number in range(3)])
+    told = ("TAJO-513", "an outage", "Wait.")
+    error = UncertainError(*told, uncertain=(), unsent=(1, 2), refused={0: "no"})
+    with _client(engine.account) as client:
+        delivery = _delivery(engine, client, 1)
+        rows = pa.Table.from_batches(plan.rows(0, 3))
+        batch_way.settle_uncertain(delivery, rows, error)
+    receipt = delivery.receipt
+    assert (1, 2, ["o-1", "o-2"]) == (receipt.failed, receipt.pending, receipt.in_doubt)
 
 
 def test_s02_an_event_like_another_one_has_not_arrived(engine_of: MakeEngine) -> None:
