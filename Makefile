@@ -1,6 +1,8 @@
 # Set-ups live in .venv; PYTHON names the interpreter that makes it (3.11 or newer).
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, every process that a test starts would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

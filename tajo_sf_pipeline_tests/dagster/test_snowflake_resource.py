@@ -1,16 +1,18 @@
 """A project that embeds ours hands in the `SnowflakeResource` that it has already."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import httpx
 import pytest
-from dagster_snowflake import SnowflakeResource
 
 from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline_tests.workspaces import Workspace
+
+if TYPE_CHECKING:
+    from dagster_snowflake import SnowflakeResource
 
 # The audiences' own files say nothing of how to connect.
 NOBODY = {"account": "nobody", "user": "nobody", "port": 1, "auth": {"method": "pat", "token": "x"}}
@@ -28,8 +30,10 @@ def embedded(workspace: Workspace) -> Workspace:
 
 
 @pytest.fixture
-def resource(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> SnowflakeResource:
+def resource(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> "SnowflakeResource":
     """Give the project's own resource, which takes its user from the environment."""
+    from dagster_snowflake import SnowflakeResource  # 4 s that other workers do not pay
+
     sandbox = embedded.sandbox
     monkeypatch.setenv("PROJECT_USER", sandbox.user)
     return SnowflakeResource(
@@ -62,7 +66,7 @@ def statements(workspace: Workspace) -> list[dict[str, Any]]:
 
 
 def test_an_extract_runs_through_the_resource_of_the_project(
-    embedded: Workspace, resource: SnowflakeResource, instance: dg.DagsterInstance
+    embedded: Workspace, resource: "SnowflakeResource", instance: dg.DagsterInstance
 ) -> None:
     """Its connection brings the rows, read as our own would: exact decimals, our query tag."""
     settings = embedded.settings()
@@ -82,7 +86,7 @@ def test_an_extract_runs_through_the_resource_of_the_project(
 
 
 def test_the_freshness_sensor_looks_through_the_resource_of_the_project(
-    embedded: Workspace, resource: SnowflakeResource, instance: dg.DagsterInstance
+    embedded: Workspace, resource: "SnowflakeResource", instance: dg.DagsterInstance
 ) -> None:
     """The tables are looked at with the connection that reads them."""
     definitions = defs.build(embedded.settings(), snowflake=resource)
@@ -94,7 +98,7 @@ def test_the_freshness_sensor_looks_through_the_resource_of_the_project(
 
 
 def test_an_error_of_the_warehouse_is_told_as_ours(
-    embedded: Workspace, resource: SnowflakeResource, instance: dg.DagsterInstance
+    embedded: Workspace, resource: "SnowflakeResource", instance: dg.DagsterInstance
 ) -> None:
     """Whoever opened the connection, a table that is not there is named with what to do."""
     embedded.audience(embedded.prefix, "SELECT email FROM nowhere", {"email": "email"})

@@ -57,14 +57,22 @@ def put_back(sandbox: Sandbox, key: str, tables: dict[str, Rows]) -> None:
         account = _account(file, key)
         for table, where in _WHERE.items():
             file.execute(f"DELETE FROM {table} WHERE {where}", [account])
-        for table, rows in tables.items():
-            for row in rows:
-                values = row | ({"account": account} if "account" in row else {})
-                names = ", ".join(f'"{name}"' for name in values)
-                marks = ", ".join("?" * len(values))
-                file.execute(
-                    f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values())
-                )
+        # No state names a folder by its id, and other accounts of this server have such ids.
+        folders = {
+            row["id"]: _inserted(file, "folders", {"account": account, "name": row["name"]})
+            for row in tables["folders"]
+        }
+        for table in tables.keys() - {"folders"}:
+            for row in tables[table]:
+                own = {"account": account, "folder": folders.get(row.get("folder"))}
+                _inserted(file, table, row | {name: own[name] for name in own.keys() & row.keys()})
+
+
+def _inserted(file: sqlite3.Connection, table: str, row: dict[str, Any]) -> int | None:
+    names = ", ".join(f'"{name}"' for name in row)
+    marks = ", ".join("?" * len(row))
+    query = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+    return file.execute(query, list(row.values())).lastrowid
 
 
 def _account(file: sqlite3.Connection, key: str) -> int:

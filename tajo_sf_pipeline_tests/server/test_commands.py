@@ -13,7 +13,7 @@ from typing import IO
 import httpx
 import pytest
 
-from tajo_sf_pipeline.sandbox.servers import free_ports
+from tajo_sf_pipeline_tests.ports import two_ports
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 TAJO = Path(sys.executable).parent / "tajo"
@@ -74,8 +74,7 @@ def test_demo_shows_tables_that_a_person_reads(tmp_path: Path) -> None:
 def settings_of_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Start `tajo sandbox up` and give the settings that it prints; end it as a person does."""
     folder = tmp_path_factory.mktemp("up")
-    port, _ = free_ports()
-    command = [TAJO, "sandbox", "up", "--rows", "300", "--port", str(port), "--json"]
+    command = [TAJO, "sandbox", "up", "--rows", "300", "--port", str(two_ports()), "--json"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

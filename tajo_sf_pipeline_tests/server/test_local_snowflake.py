@@ -1,6 +1,7 @@
 """The local Snowflake, driven by the real connector over real HTTP."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -16,12 +17,12 @@ import pyarrow as pa
 import pytest
 import snowflake.connector
 from cryptography.hazmat.primitives.asymmetric import rsa
-from dagster_snowflake import SnowflakeResource
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 from tajo_sf_pipeline.sandbox import Sandbox, SandboxError, load_csv, serve
 from tajo_sf_pipeline.sandbox.servers import free_ports, running_servers
+from tajo_sf_pipeline_tests.ports import two_ports
 
 Connect = Callable[..., SnowflakeConnection]
 
@@ -183,6 +184,8 @@ def test_statements_are_remembered_with_their_tag(sandbox: Sandbox, connect: Con
 
 def test_dagsters_resource_works_as_it_is(sandbox: Sandbox) -> None:
     """dagster-snowflake's SnowflakeResource connects with a key pair and no changes."""
+    from dagster_snowflake import SnowflakeResource  # 4 s that other workers do not pay
+
     resource = SnowflakeResource(
         account=sandbox.account,
         user=sandbox.user,
@@ -402,11 +405,13 @@ def test_a_folder_in_use_stops_the_launcher(sandbox: Sandbox) -> None:
         pass
 
 
-def test_a_taken_port_stops_the_launcher(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_taken_port_stops_the_launcher(tmp_path: Path) -> None:
     """Nothing is started when one of the two ports is taken."""
+    first = two_ports()
     with (
-        pytest.raises(SandboxError, match=f"Port {sandbox.snowflake_port} is taken"),
-        serve(tmp_path, port=sandbox.snowflake_port - 1),
+        socket.create_server(("127.0.0.1", first + 1)),
+        pytest.raises(SandboxError, match=f"Port {first + 1} is taken"),
+        serve(tmp_path, port=first),
     ):
         pass
 
