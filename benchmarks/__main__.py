@@ -91,7 +91,7 @@ def _measured(
 ) -> Iterator[Result]:
     """Interleave: every contender once, then every contender again."""
     for _ in range(runs):
-        for scenario in [letter for letter in "adefgs" if letter in scenarios]:
+        for scenario in [dead_letter for dead_letter in "adefgs" if dead_letter in scenarios]:
             for contender in chosen:
                 yield from bench.run(scenario, contender)
         if TAJO not in chosen:

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.sandbox import Sandbox, serve
-from tajo_sf_pipeline.settings import Brevo
 
 LIMIT = 10  # requests a second: developers.brevo.com/docs/api-limits, the general plan
 

@@ -30,14 +30,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.plan import make
-from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.brevo import imports
 from tajo_sf_pipeline.brevo.budget import limit_of
-from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.planning.plan import LIST_KEYS
 from tajo_sf_pipeline.sandbox import Sandbox, serve
-from tajo_sf_pipeline.sync import steps
-from tajo_sf_pipeline.sync.plan import LIST_KEYS
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage import parquet
+from tajo_sf_pipeline.storage.paths import Paths
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
@@ -96,9 +96,9 @@ class Bench:
         """Bring contacts of which every one is known to the ledger, and has changed since."""
         engine = self._engine(f"imports_{discards}", verify="off" if discards else "sample")
         engine.account.change(import_discards=True)
-        _write(engine.places, rows)
+        _write(engine.paths, rows)
         engine.sync().run()
-        _write(engine.places, rows, changed=True)
+        _write(engine.paths, rows, changed=True)
         other = self._account()
         bodies = _bodies(engine, other)
         for account in (engine.account, other):
@@ -125,10 +125,10 @@ class Bench:
     def removals(self, rows: int) -> dict[str, Any]:
         """Let half of a mirror leave; then the bare loop takes the other half off its list."""
         engine = self._engine("removals", mode="mirror", verify="off")
-        _write(engine.places, 2 * rows)
+        _write(engine.paths, 2 * rows)
         engine.sync().run()
-        _write(engine.places, rows)
-        keys = pq.read_table(engine.places.mapped(DAY), columns=["_key"])["_key"].to_pylist()
+        _write(engine.paths, rows)
+        keys = pq.read_table(engine.paths.mapped(DAY), columns=["_key"])["_key"].to_pylist()
         engine.account.change(rate_limits=True, plan=self.plan)
         already = len(_log(engine.account))
         seconds, summary = _run(engine, accept=("max_removed",))
@@ -167,14 +167,14 @@ class Bench:
         return Engine(self.folder / name, self._account(), people, {"plan": self.plan})
 
 
-def _write(places: Places, rows: int, *, changed: bool = False) -> None:
+def _write(paths: Paths, rows: int, *, changed: bool = False) -> None:
     """Write what the mapping would have written of contacts with nine attributes."""
-    file = places.mapped(DAY)
+    file = paths.mapped(DAY)
     file.parent.mkdir(parents=True, exist_ok=True)
     make(file, rows, int(changed))
     end = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(days=1)
     columns = [[name.lower(), name, kind] for name, kind in _TYPES.items()]
-    with parquet.writing(places.rejected(DAY), _REJECTED) as out:
+    with parquet.writing(paths.rejected(DAY), _REJECTED) as out:
         out.finish(
             {
                 "path": "incremental",
@@ -190,15 +190,15 @@ def _write(places: Places, rows: int, *, changed: bool = False) -> None:
 def _run(engine: Engine, accept: tuple[str, ...] = ()) -> tuple[dict[str, float], Summary]:
     """Sync; give the seconds of all of it, and those of its parts that others wait for."""
     reached: list[tuple[str, float]] = []
-    before, steps.watcher = (
-        steps.watcher,
+    before, failpoints.watcher = (
+        failpoints.watcher,
         lambda step: reached.append((step, time.perf_counter())),
     )
     started = time.perf_counter()
     try:
         summary = engine.sync(accept=accept).run()
     finally:
-        steps.watcher = before
+        failpoints.watcher = before
     seconds = {"ours": time.perf_counter() - started}
     for (_, earlier), (step, later) in pairwise([("", started), *reached]):
         if step in _PARTS:

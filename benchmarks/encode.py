@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tajo_sf_pipeline.brevo import imports
-from tajo_sf_pipeline.mapping.forms import Made, contacts
+from tajo_sf_pipeline.mapping.payload_builders import Made, contacts
 
 BATCH = 65_536
 REPETITIONS = 3

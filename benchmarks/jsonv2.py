@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tajo_sf_pipeline.snowflake.jsonv2 import arrow_schema, record_batch, row_types
+from tajo_sf_pipeline.sources.snowflake.jsonv2 import arrow_schema, record_batch, row_types
 
 REPETITIONS = 5
 ROWS_OF_A_PARTITION = 100_000

@@ -29,13 +29,15 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from tajo_sf_pipeline import audiences, defs, settings
+from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import runs
-from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC
 from tajo_sf_pipeline.sandbox import Sandbox, serve
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.snowflake.transports import question
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sources.snowflake.transports import question
 
 SIZES = (5, 50)
 RATIO_AT_MOST, LOADING_AT_MOST, MEMORY_AT_MOST = 1.3, 5.0, 1.2
@@ -93,7 +95,7 @@ def _runs(folder: Path, sandbox: Sandbox, repetitions: int) -> dict[str, Any]:
     """Run an audience and the bare chain in turn, after one of each that is not counted."""
     home = folder / "runs"
     workspace = _workspace(home, sandbox, 1)
-    [audience] = audiences.load(workspace)
+    [audience] = catalog.load(workspace)
     ours = defs.build(workspace)
     bare, checked = _bare(workspace, 0), _bare(workspace, len((*ON_MAPPED, *ON_SYNC)))
     query = Statement(audience.statement.text, "the bare query")

@@ -31,14 +31,15 @@ from iso4217 import Currency
 from pydantic import TypeAdapter
 from xxhash import xxh3_64_intdigest
 
-from tajo_sf_pipeline import parquet, settings
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.audience_file import AudienceFile
-from tajo_sf_pipeline.destination import Destination
-from tajo_sf_pipeline.field_mapping import FieldMapping, fitted
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.field_mapping import FieldMapping, fitted
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.specification import AudienceFile
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.mapping.mapper import Mapper
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.storage import parquet
 
 Work = Callable[[pa.RecordBatch], int]
 DAY = date(2026, 3, 1)
@@ -233,7 +234,7 @@ def peak(rows: int) -> float:
 
 
 def write_extract(home: Path, rows: int) -> None:
-    place = _partition(home).places.extract(DAY)
+    place = _partition(home).paths.extract(DAY)
     source = batches(rows)
     first = next(source)
     with parquet.writing(place, first.schema) as out:

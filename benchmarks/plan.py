@@ -25,18 +25,18 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.sync.dead_letters import DeadLetters
-from tajo_sf_pipeline.sync.delivery import Delivery
-from tajo_sf_pipeline.sync.diff import Wanted
-from tajo_sf_pipeline.sync.import_way import Imports
-from tajo_sf_pipeline.sync.journal import Journal
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.ledger_file import LedgerFile
-from tajo_sf_pipeline.sync.plan import parts
-from tajo_sf_pipeline.sync.plan_file import rows_of
-from tajo_sf_pipeline.sync.summary import Planned
+from tajo_sf_pipeline.destinations.background_imports import Imports
+from tajo_sf_pipeline.destinations.delivery import Delivery
+from tajo_sf_pipeline.planning.diff import Wanted, compare
+from tajo_sf_pipeline.planning.plan import parts
+from tajo_sf_pipeline.state.dead_letters import DeadLetters
+from tajo_sf_pipeline.state.journal import Journal
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.ledger_file import LedgerFile
+from tajo_sf_pipeline.state.run_summary import Planned
+from tajo_sf_pipeline.storage import parquet
+from tajo_sf_pipeline.storage.arrow_file import rows_of
 from tajo_sf_pipeline_tests.mapped_rows import audience
 
 _DAY = date(2026, 11, 20)
@@ -112,14 +112,14 @@ def bare_anti_join(file: Path, ledger: Path) -> int:
 
 
 def plan(file: Path, ledger: Path) -> int:
-    planned, _ = Ledger(ledger).diff(_wanted(file), file.with_suffix(".plan"))
+    planned, _ = compare(Ledger(ledger), _wanted(file), file.with_suffix(".plan"))
     return planned.writes
 
 
 def plan_and_remember(file: Path, ledger: Path) -> int:
     """Plan, and write the ledger as the delivery would."""
     book, written = Ledger(ledger), file.with_suffix(".plan")
-    planned, _ = book.diff(_wanted(file), written)
+    planned, _ = compare(book, _wanted(file), written)
     book.confirm(pa.Table.from_batches(rows_of(written, 0, planned.writes)), "second")
     return planned.writes
 
@@ -174,12 +174,12 @@ class _AtOnce:
 def first_sync(file: Path, ledger: Path) -> int:
     """Do all of a first sync but the API's own time."""
     book, written = Ledger(ledger), file.with_suffix(".plan")
-    planned, _ = book.diff(_wanted(file), written)
+    planned, _ = compare(book, _wanted(file), written)
     delivery = Delivery(
         client=cast("Client", _AtOnce()),
         ledger=book,
         journal=Journal(ledger.with_suffix(".journal")),
-        letters=DeadLetters(ledger.with_suffix(".letters")),
+        dead_letters=DeadLetters(ledger.with_suffix(".letters")),
         audience=audience(),
         key="email",
         run_id="first",

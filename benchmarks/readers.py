@@ -22,16 +22,16 @@ import httpx
 import orjson
 import pyarrow.parquet as pq
 
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.settings import Snowflake
-from tajo_sf_pipeline.snowflake.transports import warehouse
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.storage import parquet
 
 # Gives how many rows it read, and in how many seconds.
 Reader = Callable[[Sandbox, str, Path], tuple[int, float]]
 
-COMPRESSION = "zstd"  # as in tajo_sf_pipeline.parquet
+COMPRESSION = "zstd"  # as in tajo_sf_pipeline.storage.parquet
 IMPORTED = {"driver": "dagster_snowflake", "bare driver": "snowflake.connector"}
 
 

@@ -1,7 +1,8 @@
 """The one object that Dagster loads: the workspace that ``TAJO_CONFIG`` or ./tajo.yaml names."""
 
-from tajo_sf_pipeline import logs, settings
+from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.defs import build
+from tajo_sf_pipeline.telemetry import logs
 
 _workspace = settings.load()
 logs.start(

@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from tajo_sf_pipeline import parquet
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.document import Credential
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.sync.summary import Summary
-from tajo_sf_pipeline.window import SyncPath
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.config.yaml_document import Credential
+from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage import parquet
+from tajo_sf_pipeline.storage.paths import Paths
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 
@@ -32,8 +32,8 @@ class Engine:
         return cls(workspace.settings(), workspace.load(name), schema)
 
     @property
-    def places(self) -> Places:
-        return Places(self.settings.home, self.audience.name)
+    def paths(self) -> Paths:
+        return Paths(self.settings.home, self.audience.name)
 
     def with_brevo(self, base_url: str, key: str) -> "Engine":
         """Give one that finds another account, at another address."""
@@ -45,19 +45,19 @@ class Engine:
         )
         return replace(self, settings=replace(self.settings, file=file))
 
-    def partition(self, day: date, path: SyncPath = "incremental") -> Partition:
+    def partition(self, day: date, path: Lane = "incremental") -> Partition:
         return Partition(self.settings, self.audience, day, path, run_id=uuid.uuid4().hex)
 
     def extracted(
         self,
         rows: pa.Table | Sequence[dict[str, object]],
         day: date,
-        path: SyncPath = "incremental",
+        path: Lane = "incremental",
     ) -> Partition:
         """Write rows as the extract of a date, and map them."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, self.schema)
         partition = self.partition(day, path)
-        with parquet.writing(self.places.extract(day), self.schema) as out:
+        with parquet.writing(self.paths.extract(day), self.schema) as out:
             for batch in table.to_batches():
                 out.write(batch)
             out.finish({"path": path, "started_at": datetime.now(UTC).isoformat()})
@@ -68,7 +68,7 @@ class Engine:
         self,
         rows: pa.Table | Sequence[dict[str, object]],
         day: date,
-        path: SyncPath = "incremental",
+        path: Lane = "incremental",
     ) -> Summary:
         """Bring rows to Brevo as the run of a date would."""
         return self.extracted(rows, day, path).sync()

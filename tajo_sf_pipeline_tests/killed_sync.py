@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tajo_sf_pipeline.destination import Destination
-from tajo_sf_pipeline.sync import steps
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline_tests.mapped_rows import Engine, audience
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
@@ -53,7 +53,7 @@ def main() -> None:
             if not left:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    steps.watcher = watch
+    failpoints.watcher = watch
     settings = {"mode": told["mode"], "on_uncertain": told["on_uncertain"], "verify": "off"}
     to = Destination(**told["destination"])
     account = BrevoAccount(told["url"], told["key"])

@@ -12,16 +12,16 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
-from tajo_sf_pipeline import parquet
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.destination import Destination
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Brevo
-from tajo_sf_pipeline.statement import Statement
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.plan import Plan
-from tajo_sf_pipeline.sync.run import Sync
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config.settings import Brevo
+from tajo_sf_pipeline.engine.run import Sync
+from tajo_sf_pipeline.planning.plan import Plan
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage import parquet
+from tajo_sf_pipeline.storage.paths import Paths
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 Row = Mapping[str, Any]
@@ -57,7 +57,7 @@ def person(number: int, **attributes: Any) -> dict[str, Any]:
 
 
 def write_mapped(
-    places: Places,
+    paths: Paths,
     rows: Iterable[Row],
     *,
     day: date = DAY,
@@ -90,13 +90,13 @@ def write_mapped(
             **_optional(rows),
         }
     )
-    with parquet.writing(places.mapped(day), table.schema) as out:
+    with parquet.writing(paths.mapped(day), table.schema) as out:
         for batch in table.to_batches():
             out.write(batch)
         out.finish({})
     numbers = pa.array(range(len(rows), len(rows) + len(refused)), pa.int64())
     names = {name for row in rows for name in _attributes(row)}
-    with parquet.writing(places.rejected(day), _REJECTED) as out:
+    with parquet.writing(paths.rejected(day), _REJECTED) as out:
         why = [pa.repeat(pa.scalar(text), len(refused)) for text in ("email", "is bad")]
         out.write(
             pa.record_batch([numbers, pa.array(refused, pa.string()), *why], schema=_REJECTED)
@@ -154,12 +154,12 @@ class Engine:
     brevo: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def places(self) -> Places:
-        return Places(self.home, self.audience.name)
+    def paths(self) -> Paths:
+        return Paths(self.home, self.audience.name)
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.places.ledger)
+        return Ledger(self.paths.ledger)
 
     def sync(self, *, day: date = DAY, accept: tuple[str, ...] = (), run_id: str = "") -> Sync:
         """Make the sync of what is mapped."""
@@ -171,7 +171,7 @@ class Engine:
         return Sync(
             audience=self.audience,
             brevo=settings,
-            places=self.places,
+            paths=self.paths,
             day=day,
             run_id=run_id or uuid.uuid4().hex,
             accept=accept,
@@ -187,12 +187,12 @@ class Engine:
         **mapped: Any,
     ) -> Summary:
         """Map and sync."""
-        write_mapped(self.places, rows, day=day, **mapped)
+        write_mapped(self.paths, rows, day=day, **mapped)
         return self.sync(day=day, accept=accept, run_id=run_id).run()
 
     def plan(self, rows: Iterable[Row], *, day: date = DAY, **mapped: Any) -> Plan:
         """Map and plan; the plan's file stays until the test ends."""
-        write_mapped(self.places, rows, day=day, **mapped)
+        write_mapped(self.paths, rows, day=day, **mapped)
         return self.sync(day=day).plan()
 
     def change(self, **settings: Any) -> None:
@@ -217,9 +217,9 @@ class Engine:
         )
         return {item["name"]: item["id"] for item in told.json()["lists"]}
 
-    def letters(self) -> dict[str, str]:
+    def dead_letters(self) -> dict[str, str]:
         """Give the reason of each open dead letter, by key."""
-        from tajo_sf_pipeline.sync.letter import Filter
+        from tajo_sf_pipeline.state.dead_letter import Filter
 
-        found = self.sync().letters.find(Filter(state="open"))
-        return {letter.key or "": letter.reason for letter in found}
+        found = self.sync().dead_letters.find(Filter(state="open"))
+        return {dead_letter.key or "": dead_letter.reason for dead_letter in found}

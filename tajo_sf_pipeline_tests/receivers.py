@@ -59,12 +59,12 @@ class Mailbox:
     """A mail server: its letters, by the addresses of their envelopes."""
 
     port: int = 0
-    letters: list[tuple[list[str], Message]] = field(default_factory=list)
+    dead_letters: list[tuple[list[str], Message]] = field(default_factory=list)
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
         content = envelope.content
         assert isinstance(content, bytes)
-        self.letters.append((envelope.rcpt_tos, message_from_bytes(content)))
+        self.dead_letters.append((envelope.rcpt_tos, message_from_bytes(content)))
         return "250 OK"
 
 

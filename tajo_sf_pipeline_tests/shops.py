@@ -9,9 +9,9 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.jobs import job_name
-from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 COLUMNS = "email,first_name,points,phone"

@@ -2,8 +2,8 @@
 
 import uuid
 
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 

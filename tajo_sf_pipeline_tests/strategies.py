@@ -63,8 +63,8 @@ bindable = (
 
 def cut(rows: pa.RecordBatch) -> st.SearchStrategy[list[pa.RecordBatch]]:
     """Cut rows into batches at any places; some may be empty."""
-    places = st.lists(st.integers(0, rows.num_rows), max_size=4).map(sorted)
-    return places.map(
+    paths = st.lists(st.integers(0, rows.num_rows), max_size=4).map(sorted)
+    return paths.map(
         lambda cuts: [
             rows.slice(start, end - start) for start, end in pairwise([0, *cuts, rows.num_rows])
         ]

@@ -13,14 +13,15 @@ import httpx
 import pyarrow.parquet as pq
 import yaml
 
-from tajo_sf_pipeline import audiences, settings
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.cli.main import main
-from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.sandbox.shop.brevo_account import create_attributes
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.storage.paths import Paths
 
 # To read this machine's certificates for each call costs more than the call. A connection that is
 # kept may be closed by the server in the very moment in which it is used again.
@@ -230,7 +231,7 @@ class Workspace:
             self._brought(
                 Partition(loaded, audience, loaded.today(), "incremental", run_id=uuid.uuid4().hex)
             )
-            for audience in audiences.load(loaded)
+            for audience in catalog.load(loaded)
         ]
 
     @staticmethod
@@ -243,14 +244,14 @@ class Workspace:
         return settings.load(self.file)
 
     def load(self, name: str) -> Audience:
-        return audiences.load(self.settings()).named(name)
+        return catalog.load(self.settings()).named(name)
 
-    def places(self, name: str) -> Places:
-        return Places(self.home, name)
+    def paths(self, name: str) -> Paths:
+        return Paths(self.home, name)
 
     def rejected(self, name: str) -> list[dict[str, Any]]:
         """Give today's rejects of an audience."""
-        path = self.places(name).rejected(self.settings().today())
+        path = self.paths(name).rejected(self.settings().today())
         found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
         return found
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.storage import parquet
 
 # The columns that travel, and the attributes that they become; two of the twelve stay behind.
 ATTRIBUTES = {

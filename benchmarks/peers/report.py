@@ -173,12 +173,12 @@ def _first_sync(by: Medians) -> Any:
 
 
 def _bars(axes: Any, titles: Sequence[str], values: Sequence[float], what: str) -> None:
-    places = range(len(values))
-    axes.barh(places, values, color=["#9aa5b1"] * (len(values) - 1) + ["#0b8457"])
-    axes.set_yticks(places, titles)
+    paths = range(len(values))
+    axes.barh(paths, values, color=["#9aa5b1"] * (len(values) - 1) + ["#0b8457"])
+    axes.set_yticks(paths, titles)
     axes.set_xscale("log")
     axes.set_xlabel(what)
-    for place, value in zip(places, values, strict=True):
+    for place, value in zip(paths, values, strict=True):
         axes.text(value, place, f" {value:,.0f}", va="center", fontsize=8)
     axes.set_xlim(right=max(values) * 4)
     axes.spines[["top", "right"]].set_visible(False)

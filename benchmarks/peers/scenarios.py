@@ -14,7 +14,7 @@ from benchmarks.peers.contenders import TAJO, Contender, Job
 from benchmarks.peers.counting import Counting
 from benchmarks.peers.data import DataSet
 from tajo_sf_pipeline.brevo.budget import bucket_of, limit_of
-from tajo_sf_pipeline.sync.plan import LIST_KEYS
+from tajo_sf_pipeline.planning.plan import LIST_KEYS
 
 TITLES = {
     "a": "first sync",

@@ -1,1 +1,4 @@
-"""Who is told when something is wrong, and told again when it is right."""
+"""Who is told when something is wrong, and told again when it is right: rules, messages, senders.
+
+It imports the configuration alone; Dagster's sensors and the terminal import it.
+"""

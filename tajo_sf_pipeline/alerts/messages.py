@@ -20,7 +20,7 @@ _SLACK_TEXT = 3000  # api.slack.com/reference/block-kit/composition-objects#text
 
 
 def title(alert: Alert) -> str:
-    """Give one line without line breaks."""
+    """Return one line without line breaks."""
     whose = f" ({alert.audience})" if alert.audience else ""
     return f"{_MARKS[alert.status]}: {_TITLES[alert.rule]}{whose}"
 
@@ -40,7 +40,7 @@ def lines(alert: Alert) -> list[str]:
 
 
 def slack(alert: Alert) -> dict[str, Any]:
-    """Give the body of an incoming webhook; Mattermost and others take its `text`."""
+    """Return the body of an incoming webhook; Mattermost and others take its `text`."""
     head, body = _escaped(title(alert)), _escaped("\n".join(lines(alert)))[:_SLACK_TEXT]
     sections = [f"*{head}*", body]
     return {
@@ -52,11 +52,11 @@ def slack(alert: Alert) -> dict[str, Any]:
 
 
 def generic(alert: Alert) -> dict[str, Any]:
-    """Give every field, and the sentence that a person would read."""
+    """Return every field, and the sentence that a person would read."""
     return {**alert.as_json(), "title": title(alert), "text": "\n".join(lines(alert))}
 
 
-def letter(alert: Alert, sender: str, to: list[str]) -> EmailMessage:
+def dead_letter(alert: Alert, sender: str, to: list[str]) -> EmailMessage:
     """Write an e-mail; those of one alert have one thread."""
     message = EmailMessage()
     message["Subject"] = title(alert)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from tajo_sf_pipeline.alerts.configuration import Alerts
+from tajo_sf_pipeline.config.alerting import Alerts
 
 Rule = Literal[
     "run_failed",
@@ -201,7 +201,7 @@ class Judge:
             counts=dict(about.counts),
         )
         self.state.open[key] = alert
-        if same and self.now - self._told_at(key) < self.rules.remind_after:
+        if same and self.now - self._reported_at(key) < self.rules.remind_after:
             return []
         self.state.told_at[key] = self.now.isoformat()
         return [alert]
@@ -223,5 +223,5 @@ class Judge:
         )
         return [over]
 
-    def _told_at(self, key: str) -> datetime:
+    def _reported_at(self, key: str) -> datetime:
         return datetime.fromisoformat(self.state.told_at[key])

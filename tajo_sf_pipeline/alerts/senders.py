@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from tajo_sf_pipeline.alerts import messages
-from tajo_sf_pipeline.alerts.configuration import Alerts, Email
 from tajo_sf_pipeline.alerts.rules import Alert
-from tajo_sf_pipeline.document import Credential
+from tajo_sf_pipeline.config.alerting import Alerts, Email
+from tajo_sf_pipeline.config.yaml_document import Credential
 from tajo_sf_pipeline.errors import TajoError, VendorOutageError
 
 # A sensor's tick must end within 60 s, whoever does not answer.
@@ -63,7 +63,7 @@ class Letters:
     email: Email
 
     def send(self, alert: Alert) -> str:
-        message = messages.letter(alert, self.email.sender, self.email.to)
+        message = messages.dead_letter(alert, self.email.sender, self.email.to)
         try:
             with self._connected() as server:
                 refused = server.send_message(message)
@@ -97,7 +97,7 @@ class Letters:
 
 
 def senders(alerts: Alerts) -> dict[str, Sender]:
-    """Give every receiver of the workspace by its name in ``alerts``."""
+    """Return every receiver of the workspace by its name in ``alerts``."""
     found: dict[str, Sender] = {}
     if alerts.slack is not None:
         found["slack"] = Hook(alerts.slack, {}, slack=True)

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.errors import MappingError, RefusedError
 
@@ -16,25 +17,6 @@ _BAD_REQUEST = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A source column, the attribute that it becomes, and the type that its values have.
-
-    `options` are those of a category or a multiple choice that the mapping names.
-    """
-
-    name: str
-    attribute: str
-    type: str
-    options: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, column: Sequence[Any]) -> Self:
-        """Read a column as the notes of a mapped file have it, with or without options."""
-        name, attribute, kind, *options = column
-        return cls(name, attribute, kind, tuple(options[0] or ()) if options else ())
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """What keeps a column out of its attribute; `fixable` by creating it or its options."""
 
@@ -43,7 +25,7 @@ class Problem:
     options: tuple[str, ...] = ()
 
 
-def check(client: Client, columns: Iterable[Written]) -> None:
+def check(client: Client, columns: Iterable[WrittenColumn]) -> None:
     """Raise `MappingError` for every attribute that Brevo lacks, or that has another type.
 
     An import ignores both without a word (developers.brevo.com/reference/importcontacts), and so
@@ -53,7 +35,7 @@ def check(client: Client, columns: Iterable[Written]) -> None:
     raise_for([found for column in columns if (found := problem(column, account))])
 
 
-def create_missing(client: Client, columns: Iterable[Written]) -> list[str]:
+def create_missing(client: Client, columns: Iterable[WrittenColumn]) -> list[str]:
     """Create the attributes and options that the account lacks; give the attributes' names.
 
     Raises `MappingError` for type conflicts, before it creates anything: Brevo cannot change a
@@ -71,12 +53,12 @@ def create_missing(client: Client, columns: Iterable[Written]) -> list[str]:
 
 
 def of_account(client: Client) -> dict[str, dict[str, Any]]:
-    """Give the account's attributes by their names, upper-cased."""
+    """Return the account's attributes by their names, upper-cased."""
     listed = client.get("/contacts/attributes").get("attributes") or []
     return {attribute["name"].upper(): attribute for attribute in listed}
 
 
-def problem(column: Written, account: Mapping[str, Mapping[str, Any]]) -> Problem | None:
+def problem(column: WrittenColumn, account: Mapping[str, Mapping[str, Any]]) -> Problem | None:
     """Tell why the account would not keep a column's values."""
     name = column.attribute.upper()
     if name in _BUILT_IN:
@@ -100,7 +82,7 @@ def problem(column: Written, account: Mapping[str, Mapping[str, Any]]) -> Proble
 
 
 def options_of(attribute: Mapping[str, Any]) -> dict[str, str]:
-    """Give what may be written into a category or multiple choice, and the label of each.
+    """Return what may be written into a category or multiple choice, and the label of each.
 
     A category takes its label or its value; `value` is 0 for what is no number, so `valueStr`
     counts where it is there.
@@ -113,7 +95,7 @@ def options_of(attribute: Mapping[str, Any]) -> dict[str, str]:
     return choices
 
 
-def _fits(column: Written, found: str) -> bool:
+def _fits(column: WrittenColumn, found: str) -> bool:
     """Text may be written into a category whose options the mapping does not name."""
     return column.type == found or (column.type == "text" and found == "category")
 
@@ -138,7 +120,9 @@ def raise_for(problems: Sequence[Problem]) -> None:
     )
 
 
-def _change(client: Client, column: Written, told: Problem, existing: Mapping[str, Any]) -> None:
+def _change(
+    client: Client, column: WrittenColumn, told: Problem, existing: Mapping[str, Any]
+) -> None:
     category = "category" if column.type == "category" else "normal"
     path = f"/contacts/attributes/{category}/{column.attribute.upper()}"
     body = json.dumps(_form(column, told, existing), ensure_ascii=False).encode()
@@ -158,8 +142,8 @@ def _change(client: Client, column: Written, told: Problem, existing: Mapping[st
         ) from error
 
 
-def _form(column: Written, told: Problem, existing: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what creates an attribute, or all of its options where some are added."""
+def _form(column: WrittenColumn, told: Problem, existing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what creates an attribute, or all of its options where some are added."""
     form: dict[str, Any] = {"type": column.type} if told.kind == "missing" else {}
     wanted = column.options if told.kind == "missing" else told.options
     match column.type:
@@ -172,7 +156,7 @@ def _form(column: Written, told: Problem, existing: Mapping[str, Any]) -> dict[s
 
 
 def _enumeration(existing: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Give the options that are there, and new ones with the numbers that follow theirs."""
+    """Return the options that are there, and new ones with the numbers that follow theirs."""
     largest = 0
     for option in existing.get("enumeration") or []:
         value = option.get("valueStr") or option.get("value")

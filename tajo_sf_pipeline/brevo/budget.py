@@ -16,8 +16,8 @@ from typing import cast
 
 from pyrate_limiter import Rate, RateItem
 
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.brevo.shared_calls import SharedCalls
-from tajo_sf_pipeline.window import SyncPath
 
 _log = logging.getLogger(__name__)
 _SECOND, _HOUR = 1000, 3_600_000  # pyrate-limiter counts in milliseconds
@@ -53,7 +53,7 @@ class Budget:
         plan: str = "general",
         share: float = 1.0,
         folder: Path | None = None,
-        path: SyncPath = "incremental",
+        path: Lane = "incremental",
     ) -> None:
         self._path = path
         self._limits = {
@@ -63,7 +63,7 @@ class Budget:
         file = folder / f"{credential}.sqlite" if folder else None
         self._calls = SharedCalls(file, _LIMITS, Rate(1, _SECOND))
         self._refusals = dict.fromkeys(_LIMITS, 0)
-        self.told_limits: dict[str, int] = {}
+        self.reported_limits: dict[str, int] = {}
         """What Brevo's answers called the limit of a bucket, as far as they did."""
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class Budget:
         yield slot
 
     def _take(self, name: str) -> tuple[int, "Slot | None"]:
-        """Give a slot, or how many milliseconds there is none for sure."""
+        """Return a slot, or how many milliseconds there is none for sure."""
         now, holds = _now(), self._calls.holds(name)
         held = max(holds.everybody, holds.backfill if self._path == "backfill" else 0)
         if now < held <= now + _LONGEST_HOLD:
@@ -117,7 +117,7 @@ class Budget:
         )
         ours, interval = self._limits[name]
         if limit:
-            self.told_limits[name] = int(limit)
+            self.reported_limits[name] = int(limit)
         if limit is not None and 0 < limit < ours:
             self._limits[name] = (int(limit), interval)
         until = now + min(int(reset * 1000), _LONGEST_HOLD) if reset is not None else None
@@ -164,14 +164,14 @@ class Slot:
 
 
 def limits_of(plan: str) -> dict[str, tuple[int, str]]:
-    """Give each bucket's limit in a plan, and the unit of time that it is for."""
+    """Return each bucket's limit in a plan, and the unit of time that it is for."""
     units = {_SECOND: "s", _HOUR: "h"}
     found = {name: limit_of(plan, name) for name in _LIMITS}
     return {name: (limit, units[interval]) for name, (limit, interval) in found.items()}
 
 
 def limit_of(plan: str, bucket: str) -> tuple[int, int]:
-    """Give how many calls of a bucket the plan allows, and in how many milliseconds."""
+    """Return how many calls of a bucket the plan allows, and in how many milliseconds."""
     limit, interval = _LIMITS[bucket]
     return limit * _FACTORS[plan], interval
 

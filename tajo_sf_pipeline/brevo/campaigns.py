@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tajo_sf_pipeline.audience.destination import Campaign
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.destination import Campaign
 from tajo_sf_pipeline.errors import UncertainError
 
 _PAGE = 100  # the most that GET /emailCampaigns gives at once
 
 
 def draft(client: Client, campaign: Campaign, lists: Sequence[int]) -> int:
-    """Give the id of the campaign of that name; where there is none, make it as a draft.
+    """Return the id of the campaign of that name; where there is none, make it as a draft.
 
     One that a person has changed or sent since is left as it is (S15).
     """
@@ -39,7 +39,7 @@ def send(client: Client, campaign_id: int) -> None:
 
 
 def status(client: Client, campaign_id: int) -> str:
-    """Give what Brevo calls its state: draft, queued, sent and others."""
+    """Return what Brevo calls its state: draft, queued, sent and others."""
     return str(client.get(f"/emailCampaigns/{campaign_id}")["status"])
 
 

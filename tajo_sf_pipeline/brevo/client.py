@@ -15,12 +15,18 @@ import httpx
 import stamina
 
 from tajo_sf_pipeline import __version__
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.brevo.budget import Budget
 from tajo_sf_pipeline.brevo.credentials import credentials_of
-from tajo_sf_pipeline.brevo.refusals import certificate, refusal, silence, uncertain, unreadable
+from tajo_sf_pipeline.brevo.error_translation import (
+    certificate,
+    refusal,
+    silence,
+    uncertain,
+    unreadable,
+)
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import VendorOutageError
-from tajo_sf_pipeline.settings import Brevo
-from tajo_sf_pipeline.window import SyncPath
 
 _UNAUTHORIZED, _TOO_EARLY, _TOO_MANY, _SERVER = 401, 425, 429, 500
 # The slowest bucket (100 requests an hour) is full again within the hour:
@@ -45,9 +51,7 @@ class Client:
     processes of a machine share.
     """
 
-    def __init__(
-        self, brevo: Brevo, *, budget: Path | None, path: SyncPath = "incremental"
-    ) -> None:
+    def __init__(self, brevo: Brevo, *, budget: Path | None, path: Lane = "incremental") -> None:
         self._patience = brevo.patience
         self._base_url = brevo.base_url.rstrip("/")
         self._credentials = credentials_of(brevo)
@@ -82,12 +86,12 @@ class Client:
         self._budget.close()
 
     @property
-    def told_limits(self) -> dict[str, int]:
+    def reported_limits(self) -> dict[str, int]:
         """What Brevo's answers called the limit of each bucket, as far as they did."""
-        return self._budget.told_limits
+        return self._budget.reported_limits
 
     def get(self, path: str, **parameters: str | int) -> dict[str, Any]:
-        """Give the JSON object of the answer."""
+        """Return the JSON object of the answer."""
         answer = self._answered("GET", path, parameters=parameters)
         found = _json(answer)
         if not isinstance(found, dict):
@@ -113,13 +117,13 @@ class Client:
         self._answered("DELETE", path, parameters=parameters)
 
     def download(self, url: str) -> str:
-        """Give a report's text; its address is its own key, so ours does not travel with it."""
+        """Return a report's text; its address is its own key, so ours does not travel with it."""
 
         def fetched() -> httpx.Response:
             return httpx.get(url, timeout=60, follow_redirects=True, verify=_trusted())
 
         # What follows the question mark lets anybody read the report.
-        with _told(url.partition("?")[0]):
+        with _translate_errors(url.partition("?")[0]):
             for attempt in _attempts(self._patience):
                 with attempt:
                     return fetched().raise_for_status().content.decode("utf-8-sig")
@@ -145,7 +149,7 @@ class Client:
             )
 
         on = _is_outage if repeatable else _is_harmless
-        with _told(self._base_url, repeatable=repeatable):
+        with _translate_errors(self._base_url, repeatable=repeatable):
             for attempt in _attempts(self._patience, on):
                 with attempt:
                     return self._signed(request).raise_for_status()
@@ -196,7 +200,7 @@ def _attempts(
 
 
 @contextmanager
-def _told(where: str, *, repeatable: bool = True) -> Iterator[None]:
+def _translate_errors(where: str, *, repeatable: bool = True) -> Iterator[None]:
     """Raise httpx's errors as ours."""
     try:
         yield

@@ -62,7 +62,7 @@ def delete(client: Client, identifier: Identifier) -> None:
 
 
 def get(client: Client, identifier: Identifier) -> dict[str, Any] | None:
-    """Give a contact as Brevo holds it, or None."""
+    """Return a contact as Brevo holds it, or None."""
     try:
         found: dict[str, Any] = client.get(identifier.path, **identifier.parameters)
     except RefusedError as error:
@@ -73,7 +73,7 @@ def get(client: Client, identifier: Identifier) -> dict[str, Any] | None:
 
 
 def _without_identifier(contact: dict[str, Any], identifier: Identifier) -> dict[str, Any]:
-    """Give a payload as PUT takes it: the e-mail is changed by an attribute, if at all."""
+    """Return a payload as PUT takes it: the e-mail is changed by an attribute, if at all."""
     email = contact.pop("email", None)
     if email is not None and identifier.kind != "email":
         contact["attributes"] = {**contact.get("attributes", {}), "EMAIL": email}

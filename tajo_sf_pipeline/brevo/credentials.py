@@ -8,13 +8,13 @@ from urllib.parse import urljoin
 
 import httpx
 
+from tajo_sf_pipeline.config.settings import Brevo, BrevoOAuth
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
     PermissionDeniedError,
     TajoError,
     VendorOutageError,
 )
-from tajo_sf_pipeline.settings import Brevo, BrevoOAuth
 
 # developers.brevo.com/docs/oauth-scopes: at the root of the host, not under /v3.
 _TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
@@ -30,7 +30,7 @@ class Credentials(Protocol):
     """Stands for the credential where it must not be read: file names."""
 
     def headers(self) -> dict[str, str]:
-        """Give what signs a request that goes out now."""
+        """Return what signs a request that goes out now."""
 
     def renew(self) -> bool:
         """Drop a token that was refused; tell whether the next one may be better."""

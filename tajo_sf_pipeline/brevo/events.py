@@ -40,7 +40,7 @@ def send(client: Client, event: bytes) -> None:
 
 
 def happened(client: Client, names: Sequence[str], first: date, last: date) -> Iterator[Any]:
-    """Give what Brevo holds of the events of these names and days, newest or oldest first.
+    """Return what Brevo holds of the events of these names and days, newest or oldest first.
 
     Each has `contact_id`, `event_name`, `event_date`, `event_properties`. Raises `RefusedError`.
     """

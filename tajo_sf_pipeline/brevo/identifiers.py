@@ -18,7 +18,7 @@ class Identifier:
 
     @property
     def path(self) -> str:
-        """Give the path of the contact; the value may hold a slash, a plus or a question mark."""
+        """Return the path of the contact; the value may hold a slash, a plus or a question mark."""
         value = self.value.strip().lower() if self.kind == "email" else self.value
         return f"/contacts/{quote(value, safe='')}"
 

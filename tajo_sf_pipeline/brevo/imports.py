@@ -69,7 +69,7 @@ def start(client: Client, body: bytes) -> int:
 
 
 def finished(client: Client, processes: Iterable[int]) -> dict[int, Finished]:
-    """Give those of our processes that have ended; one call sees the newest fifty.
+    """Return those of our processes that have ended; one call sees the newest fifty.
 
     A status that we do not know is taken as not ended, and so is a process that Brevo does not
     list: the caller has a deadline.

@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.brevo import contacts
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
-from tajo_sf_pipeline.destination import Destination
 from tajo_sf_pipeline.errors import ConfigurationError, RefusedError, UncertainError
 
 NO_CHANGE = "already in that state, or no such contact"
@@ -20,7 +20,7 @@ _SETS: dict[Kind, str] = {"email": "emails", "ext_id": "extIds"}
 
 
 def list_id(client: Client, destination: Destination) -> int:
-    """Give the id of the destination's list; one that is named is made where it is not there.
+    """Return the id of the destination's list; one that is named is made where it is not there.
 
     The name comes from the configuration alone, so a retry or a backfill finds the list that an
     earlier run made (S15). Of several with one name the oldest counts.
@@ -32,7 +32,7 @@ def list_id(client: Client, destination: Destination) -> int:
 
 
 def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int]:
-    """Give the ids of a folder's lists by name; folder and lists are made where they are not."""
+    """Return the ids of a folder's lists by name; folder and lists are made where they are not."""
     if not names:
         return {}
     inside = _found_or_made(client, "/contacts/folders", "folders", {"name": folder})
@@ -45,7 +45,7 @@ def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int
 
 
 def members(client: Client, list_id: int, kind: Kind) -> list[str]:
-    """Give the keys of the contacts that are on a list, 500 a call."""
+    """Return the keys of the contacts that are on a list, 500 a call."""
     found: list[str] = []
     path = f"/contacts/lists/{list_id}/contacts"
     while True:
@@ -158,7 +158,7 @@ def _made(client: Client, listing: str, kind: str, wanted: dict[str, Any]) -> in
 
 
 def _by_name(client: Client, path: str, kind: str) -> dict[str, int]:
-    """Give every id by its name; of several with one name the oldest."""
+    """Return every id by its name; of several with one name the oldest."""
     found: dict[str, int] = {}
     for item in _all(client, path, kind):
         found[item["name"]] = min(item["id"], found.get(item["name"], item["id"]))

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.field_mapping import FLAGS, IDENTIFIERS
+from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.brevo import attributes
 from tajo_sf_pipeline.brevo.budget import limits_of
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import MappingError, PermissionDeniedError, RefusedError, TajoError
-from tajo_sf_pipeline.field_mapping import FLAGS, IDENTIFIERS
-from tajo_sf_pipeline.finding import Finding
-from tajo_sf_pipeline.settings import Brevo
+from tajo_sf_pipeline.telemetry.finding import Finding
 
 # What each kind of destination calls. A write that names nothing can change nothing: who may not
 # write is refused for that, anybody else for the body. Of the scopes Brevo says that `write` does
@@ -76,7 +76,7 @@ def _plan(client: Client, brevo: Brevo) -> Finding:
     limits = limits_of(brevo.plan)
     kept = ", ".join(f"{name} {limit:,}/{unit}" for name, (limit, unit) in limits.items())
     shared = f", of which {brevo.share:.0%} are ours" if brevo.share < 1 else ""
-    told = client.told_limits.get("others")
+    told = client.reported_limits.get("others")
     for plan in ("general", "advanced", "extended"):
         if told == limits_of(plan)["others"][0] and plan != brevo.plan:
             shared += f"; the account's own limits are those of `plan: {plan}`"

@@ -34,7 +34,7 @@ class SharedCalls:
         self._threads = threading.Lock()
         self._processes: filelock.FileLock | None = None
         names = list(names)
-        with _told():
+        with _translate_errors():
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._processes = filelock.FileLock(path.with_suffix(".lock"))
@@ -51,7 +51,7 @@ class SharedCalls:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other threads and other processes out of the file."""
-        with _told(), self._threads:
+        with _translate_errors(), self._threads:
             if self._processes is None:
                 yield
                 return
@@ -127,7 +127,7 @@ def _opened(path: Path | None, names: Iterable[str]) -> sqlite3.Connection:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

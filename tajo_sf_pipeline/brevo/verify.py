@@ -109,7 +109,7 @@ def _same(sent: Any, found: Any, attribute: Mapping[str, Any], *, phone: bool) -
 
 
 def _label(value: Any, attribute: Mapping[str, Any]) -> str:
-    """Give a category's value by its label: Brevo may show either."""
+    """Return a category's value by its label: Brevo may show either."""
     return attributes.options_of(attribute).get(str(value), str(value))
 
 
@@ -129,7 +129,7 @@ def _number(value: Any) -> float | None:
 
 
 def _many(client: Client, rows: pa.Table, kind: Kind, since: datetime) -> dict[str, dict[str, Any]]:
-    """Give those of the rows' contacts that have changed since, from pages of a thousand."""
+    """Return those of the rows' contacts that have changed since, from pages of a thousand."""
     wanted = {_normal(kind, key) for key in rows["_key"].to_pylist()}
     moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     held: dict[str, dict[str, Any]] = {}

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import typer
 
-from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.alerts.configuration import Alerts
 from tajo_sf_pipeline.alerts.rules import Alert
 from tajo_sf_pipeline.alerts.senders import senders
 from tajo_sf_pipeline.cli.findings import tell
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.errors import ConfigurationError, TajoError
-from tajo_sf_pipeline.finding import Finding
+from tajo_sf_pipeline.telemetry.finding import Finding
 
 app = typer.Typer(no_args_is_help=True)
 

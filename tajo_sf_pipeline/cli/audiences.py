@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.check_rules import RULES, applied
+from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
-from tajo_sf_pipeline.quality.rules import RULES, applied
-from tajo_sf_pipeline.settings import Settings
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings
 
 if TYPE_CHECKING:
-    from tajo_sf_pipeline.preview import Previewed
+    from tajo_sf_pipeline.engine.preview import Previewed
 
 app = typer.Typer(no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="AUDIENCE", help="The audience's name.")]
@@ -24,7 +24,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="AUDIENCE", help="The audie
 @app.command("list")
 def list_all(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the audiences with their modes, destinations and schedules."""
-    loaded = audiences.load(workspace.load(config))
+    loaded = catalog.load(workspace.load(config))
     if as_json:
         print_json([_summary(one) for one in loaded])
         return
@@ -43,14 +43,14 @@ def list_all(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def show(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one audience: its query, field mapping, guards and checks."""
     settings = workspace.load(config)
-    audience = audiences.load(settings).named(name)
+    audience = catalog.load(settings).named(name)
     found = _whole(settings, audience)
     if as_json:
         print_json(found)
         return
     for key in ("description", "mode", "destination", "schedule", "sources", "guards", "query"):
         value = found[key]
-        console.print(f"{key}: {_told(value)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{key}: {_as_text(value)}", markup=False, highlight=False, soft_wrap=True)
     _print_rows("Field mapping", ("source", "to", "options"), found["field_mapping"])
     _print_rows("Checks", ("check", "severity", "blocking"), found["checks"])
     console.print(audience.statement.text.strip(), markup=False, highlight=False, soft_wrap=True)
@@ -72,14 +72,14 @@ def preview_one(
     The query runs with a LIMIT, as it would for an audience that has never synced.
     """
     # What runs a query costs half a second to import; to list audiences takes none of it.
-    from tajo_sf_pipeline.preview import preview
-    from tajo_sf_pipeline.stages import Partition
+    from tajo_sf_pipeline.engine.pipeline import Partition
+    from tajo_sf_pipeline.engine.preview import preview
 
     settings = workspace.load(config)
     chosen = day.date() if day else settings.today()
     partition = Partition(
         settings=settings,
-        audience=audiences.load(settings).named(name),
+        audience=catalog.load(settings).named(name),
         day=chosen,
         path="incremental" if chosen >= settings.today() else "backfill",
         run_id="preview",
@@ -114,11 +114,11 @@ def _print_rows(title: str, head: tuple[str, ...], rows: Iterable[dict[str, Any]
     for name in head:
         table.add_column(name)
     for row in rows:
-        table.add_row(*(escape(_told(row[name])) for name in head))
+        table.add_row(*(escape(_as_text(row[name])) for name in head))
     console.print(table)
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     if isinstance(value, dict):
@@ -132,7 +132,7 @@ def _summary(audience: Audience) -> dict[str, Any]:
         "description": audience.description,
         "mode": audience.mode,
         "key": audience.key,
-        "destination": audience.destination.told(),
+        "destination": audience.destination.as_text(),
         "schedule": audience.schedule,
         "attributes": list(audience.attributes),
         "shipped": audience.shipped,

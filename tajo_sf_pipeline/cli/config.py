@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import typer
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
-from tajo_sf_pipeline.document import Credential
-from tajo_sf_pipeline.settings import Settings, WorkspaceFile
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings, WorkspaceFile
+from tajo_sf_pipeline.config.yaml_document import Credential
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Load the workspace and say what is in it, and which credentials are still missing."""
     settings = workspace.load(config)
-    loaded = audiences.load(settings)
+    loaded = catalog.load(settings)
     missing = missing_variables(settings)
     if as_json:
         print_json(

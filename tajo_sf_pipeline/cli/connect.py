@@ -7,16 +7,16 @@ from typing import Annotated
 import dotenv
 import typer
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.statement import Table
 from tajo_sf_pipeline.cli.dotenv_file import ask, write
 from tajo_sf_pipeline.cli.findings import tell
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, errors, print_json
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.snowflake import onboarding
-from tajo_sf_pipeline.snowflake.keys import fingerprint
-from tajo_sf_pipeline.statement import Table
+from tajo_sf_pipeline.sources.snowflake import onboarding
+from tajo_sf_pipeline.sources.snowflake.keys import fingerprint
 
 KEY_PATH = "SNOWFLAKE_PRIVATE_KEY_PATH"
 # Snowflake keeps two keys of a user, so that one can be changed while the other works.
@@ -115,8 +115,8 @@ def rotate(
 
 
 def _prove(settings: Settings, key: Path) -> None:
-    from tajo_sf_pipeline.settings import KeyPair
-    from tajo_sf_pipeline.snowflake.probe import sign_in
+    from tajo_sf_pipeline.config.settings import KeyPair
+    from tajo_sf_pipeline.sources.snowflake.probe import sign_in
 
     auth = KeyPair(private_key_path=key)
     sign_in(settings.snowflake.model_copy(update={"auth": auth}), settings.path.parent)
@@ -126,7 +126,7 @@ def _tables(settings: Settings) -> Iterable[Table]:
     snowflake = settings.snowflake
     return {
         table
-        for audience in audiences.load(settings)
+        for audience in catalog.load(settings)
         for table in audience.statement.sources(snowflake.database, snowflake.schema_)
     }
 

@@ -3,14 +3,14 @@
 import getpass
 import sys
 
-from tajo_sf_pipeline import audiences
+from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.brevo.probe import findings
 from tajo_sf_pipeline.cli.dotenv_file import ask, variables, write
 from tajo_sf_pipeline.cli.output import errors
-from tajo_sf_pipeline.document import Credential
+from tajo_sf_pipeline.config.settings import Brevo, Settings
+from tajo_sf_pipeline.config.yaml_document import Credential
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.finding import Finding
-from tajo_sf_pipeline.settings import Brevo, Settings
+from tajo_sf_pipeline.telemetry.finding import Finding
 
 KEY, CLIENT_ID, CLIENT_SECRET = "BREVO_API_KEY", "BREVO_CLIENT_ID", "BREVO_CLIENT_SECRET"
 
@@ -44,7 +44,7 @@ def connect(settings: Settings, *, yes: bool) -> list[Finding]:
 def _proved(settings: Settings, given: dict[str, str]) -> list[Finding]:
     secrets = {name: Credential(value) for name, value in given.items()}
     budget = settings.home / "budget"
-    return list(findings(_with(settings.brevo, secrets), audiences.load(settings), budget))
+    return list(findings(_with(settings.brevo, secrets), catalog.load(settings), budget))
 
 
 def _with(brevo: Brevo, given: dict[str, Credential]) -> Brevo:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.cli import plan
 from tajo_sf_pipeline.cli.config import unset
 from tajo_sf_pipeline.cli.connect import connect, no_such_connector, rotate
@@ -16,10 +16,10 @@ from tajo_sf_pipeline.cli.outcomes import exit_code, show_outcomes
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
 from tajo_sf_pipeline.cli.plan import AcceptOption, FullOption
 from tajo_sf_pipeline.cli.runs import run_all
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.statement import Statement
-from tajo_sf_pipeline.sync.guards import accepted
+from tajo_sf_pipeline.planning.guards import accepted
 
 app = typer.Typer(no_args_is_help=True)
 app.command("connect")(connect)
@@ -72,10 +72,10 @@ def _brevo(settings: Settings) -> dict[str, Any]:
 def prove(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Prove credentials, rights and network by harmless calls, one line for each finding."""
     settings = workspace.load(config)
-    loaded = audiences.load(settings)
+    loaded = catalog.load(settings)
     match name:
         case "snowflake":
-            from tajo_sf_pipeline.snowflake.probe import findings
+            from tajo_sf_pipeline.sources.snowflake.probe import findings
 
             found = list(findings(settings.snowflake, settings.path.parent, loaded))
         case "brevo":
@@ -124,7 +124,7 @@ def sync(
             "TAJO-109", "--list-id and --map belong to --query", "Give the query too."
         )
     else:
-        loaded = audiences.load(settings)
+        loaded = catalog.load(settings)
         chosen = [loaded.named(audience)] if audience else list(loaded)
     days = chosen_days(settings, day, first, last)
     if dry_run:
@@ -150,4 +150,4 @@ def _one_off(settings: Settings, query: str, list_id: int | None, pairs: list[st
                 "TAJO-109", f"--map {pair} is not column=ATTRIBUTE", "Write --map ltv=LTV_SCORE."
             )
         mapping[column.strip().lower()] = attribute.strip()
-    return audiences.one_off(settings, Statement(query, "--query"), mapping, list_id)
+    return catalog.one_off(settings, Statement(query, "--query"), mapping, list_id)

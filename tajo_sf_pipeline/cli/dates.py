@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.window import SyncPath
 
 _FORMATS = ["%Y-%m-%d"]
 DateOption = Annotated[
@@ -23,8 +23,8 @@ ToOption = Annotated[
 
 def chosen_days(
     settings: Settings, day: datetime | None, first: datetime | None, last: datetime | None
-) -> list[tuple[date, SyncPath]]:
-    """Give today, the date that is named, or every date of a range."""
+) -> list[tuple[date, Lane]]:
+    """Return today, the date that is named, or every date of a range."""
     today = settings.today()
     if first is None and last is None:
         chosen = day.date() if day else today

@@ -13,25 +13,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.cli import letters_shown
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.cli import dead_letter_rendering
 from tajo_sf_pipeline.cli.outcomes import Outcome, exit_code, show_outcomes
-from tajo_sf_pipeline.cli.output import (
-    ConfigOption,
-    JsonOption,
-    console,
-    plain_table,
-    print_json,
-)
+from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
 from tajo_sf_pipeline.cli.runs import Order, run_each
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.engine.source_row import source_row
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync.dead_letters import CODES, UNCERTAIN, DeadLetters
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.letter import STATES, Filter, Letter, State
-from tajo_sf_pipeline.sync.source_row import source_row
+from tajo_sf_pipeline.state.dead_letter import STATES, DeadLetter, Filter, State
+from tajo_sf_pipeline.state.dead_letters import CODES, UNCERTAIN, DeadLetters
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.storage.paths import Paths
 
 app = typer.Typer(no_args_is_help=True)
 _SHOWN = 50
@@ -58,27 +52,27 @@ def list_letters(
 ) -> None:
     """List letters, the latest first, and count them by reason."""
     settings = workspace.load(config)
-    letters = _letters(settings)
+    dead_letters = _dead_letters(settings)
     wanted = _filter((), audience, reason, day, kind, _state(state))
-    found = letters.find(wanted, limit=limit or -1)
-    reasons, total = letters.reasons(wanted), letters.count(wanted)
+    found = dead_letters.find(wanted, limit=limit or -1)
+    reasons, total = dead_letters.reasons(wanted), dead_letters.count(wanted)
     if as_json:
         counted = [
             {
                 "column": column or None,
-                "reason": letters_shown.redacted(settings, text),
+                "reason": dead_letter_rendering.redacted(settings, text),
                 "letters": count,
             }
             for (column, text), count in reasons.items()
         ]
-        listed = [letters_shown.as_json(settings, letter) for letter in found]
+        listed = [dead_letter_rendering.as_json(settings, dead_letter) for dead_letter in found]
         print_json({"total": total, "reasons": counted, "letters": listed})
         return
     if not total:
         console.print("no dead letters" if state == "all" else f"no dead letters are {state}")
         return
-    letters_shown.show_reasons(settings, reasons)
-    letters_shown.show_letters(settings, found)
+    dead_letter_rendering.show_reasons(settings, reasons)
+    dead_letter_rendering.show_letters(settings, found)
     if len(found) < total:
         console.print(f"\nand {total - len(found):,} more: --limit 0 shows all")
 
@@ -91,14 +85,14 @@ def show(
 ) -> None:
     """Show all of one letter: the row as it came from the source, as it was sent, and why not."""
     settings = workspace.load(config)
-    [letter] = _found(settings, Filter((number,)))
-    places = Places(settings.home, letter.audience)
-    row = source_row(places, letter)
+    [dead_letter] = _found(settings, Filter((number,)))
+    paths = Paths(settings.home, dead_letter.audience)
+    row = source_row(paths, dead_letter)
     if as_json:
-        told = letters_shown.as_json(settings, letter, show=True)
+        told = dead_letter_rendering.as_json(settings, dead_letter, show=True)
         print_json({**told, "source": row if isinstance(row, dict) else None})
         return
-    for name, value in letters_shown.described(letter, places).items():
+    for name, value in dead_letter_rendering.described(dead_letter, paths).items():
         console.print(f"[bold]{name:<10}[/] ", end="")
         console.print(value, markup=False, highlight=False, soft_wrap=True)
     table = plain_table("\nThe source row")
@@ -106,13 +100,15 @@ def show(
         console.print(f"\n[bold]The source row[/]: {row}")
     else:
         for column, value in row.items():
-            mark = "->" if letter.column and column.lower() == letter.column.lower() else ""
-            table.add_row(mark, escape(column), escape(letters_shown.literal(value)))
+            mark = (
+                "->" if dead_letter.column and column.lower() == dead_letter.column.lower() else ""
+            )
+            table.add_row(mark, escape(column), escape(dead_letter_rendering.literal(value)))
         table.show_header = False
         console.print(table)
-    if letter.payload:
+    if dead_letter.payload:
         console.print("\n[bold]As it was mapped[/]")
-        console.print(letter.payload, markup=False, highlight=False, soft_wrap=True)
+        console.print(dead_letter.payload, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -128,9 +124,9 @@ def replay(
     """Run the dates of open letters again, all or those that are named, with today's values."""
     settings = workspace.load(config)
     chosen = _open(settings, _filter(ids or (), audience, reason, day, kind, "open"))
-    loaded = audiences.load(settings)
+    loaded = catalog.load(settings)
     _release(settings, chosen)
-    runs = Counter((letter.sync_date, letter.audience) for letter in chosen)
+    runs = Counter((dead_letter.sync_date, dead_letter.audience) for dead_letter in chosen)
     orders = [
         Order(loaded.named(name), date, "incremental", full=True, replay=count)
         for (date, name), count in sorted(runs.items())
@@ -170,15 +166,15 @@ def discard(
     chosen = _open(settings, wanted)
     if not (ids or yes) and not typer.confirm(f"Discard {len(chosen):,} letters?", err=True):
         raise ConfigurationError("TAJO-133", "nothing was changed", "Answer yes, or give --yes.")
-    _letters(settings).end([letter.id for letter in chosen], "discarded")
+    _dead_letters(settings).end([dead_letter.id for dead_letter in chosen], "discarded")
     if as_json:
-        print_json({"discarded": [letter.id for letter in chosen]})
+        print_json({"discarded": [dead_letter.id for dead_letter in chosen]})
         return
     console.print(f"{len(chosen):,} dead letters discarded", highlight=False)
 
 
-def _letters(settings: Settings) -> DeadLetters:
-    return DeadLetters(Places(settings.home, "").letters)
+def _dead_letters(settings: Settings) -> DeadLetters:
+    return DeadLetters(Paths(settings.home, "").dead_letters)
 
 
 def _filter(
@@ -207,9 +203,9 @@ def _state(text: str) -> State | None:
     )
 
 
-def _found(settings: Settings, wanted: Filter) -> list[Letter]:
-    found = _letters(settings).find(wanted)
-    missing = sorted(set(wanted.ids) - {letter.id for letter in found})
+def _found(settings: Settings, wanted: Filter) -> list[DeadLetter]:
+    found = _dead_letters(settings).find(wanted)
+    missing = sorted(set(wanted.ids) - {dead_letter.id for dead_letter in found})
     if missing or not found:
         what = f"number {', '.join(map(str, missing))}" if missing else "of that kind"
         raise ConfigurationError(
@@ -218,14 +214,14 @@ def _found(settings: Settings, wanted: Filter) -> list[Letter]:
     return found
 
 
-def _open(settings: Settings, wanted: Filter) -> list[Letter]:
-    """Give open letters; one that is named and is not open is an error, not left out."""
+def _open(settings: Settings, wanted: Filter) -> list[DeadLetter]:
+    """Return open letters; one that is named and is not open is an error, not left out."""
     if not wanted.ids:
         return _found(settings, wanted)
     found = _found(settings, Filter(wanted.ids))
-    closed = [letter for letter in found if letter.state != "open"]
+    closed = [dead_letter for dead_letter in found if dead_letter.state != "open"]
     if closed:
-        told = ", ".join(f"{letter.id} is {letter.state}" for letter in closed)
+        told = ", ".join(f"{dead_letter.id} is {dead_letter.state}" for dead_letter in closed)
         raise ConfigurationError(
             "TAJO-157",
             f"not open any more: {told}",
@@ -234,33 +230,39 @@ def _open(settings: Settings, wanted: Filter) -> list[Letter]:
     return found
 
 
-def _release(settings: Settings, chosen: list[Letter]) -> None:
+def _release(settings: Settings, chosen: list[DeadLetter]) -> None:
     """Let events be sent again of which nobody knows whether they arrived: a person says so."""
     held: defaultdict[str, list[str]] = defaultdict(list)
-    for letter in chosen:
-        if letter.kind == UNCERTAIN and letter.key is not None:
-            held[letter.audience].append(letter.key)
+    for dead_letter in chosen:
+        if dead_letter.kind == UNCERTAIN and dead_letter.key is not None:
+            held[dead_letter.audience].append(dead_letter.key)
     for audience, keys in held.items():
-        Ledger(Places(settings.home, audience).ledger).release(keys)
+        Ledger(Paths(settings.home, audience).ledger).release(keys)
 
 
-def _after(settings: Settings, chosen: list[Letter], outcomes: list[Outcome]) -> dict[str, int]:
+def _after(settings: Settings, chosen: list[DeadLetter], outcomes: list[Outcome]) -> dict[str, int]:
     """Count what became of the letters; those that nobody wrote again were not in the source."""
-    letters = _letters(settings)
+    dead_letters = _dead_letters(settings)
     done = {
         (one.audience, one.day): one.summary.run_id for one in outcomes if one.summary is not None
     }
-    now = {letter.id: letter for letter in letters.find(Filter(tuple(one.id for one in chosen)))}
+    now = {
+        dead_letter.id: dead_letter
+        for dead_letter in dead_letters.find(Filter(tuple(one.id for one in chosen)))
+    }
     unseen = [
-        letter.id
-        for letter in now.values()
-        if letter.state == "open"
-        and done.get((letter.audience, letter.sync_date), letter.run_id) != letter.run_id
+        dead_letter.id
+        for dead_letter in now.values()
+        if dead_letter.state == "open"
+        and done.get((dead_letter.audience, dead_letter.sync_date), dead_letter.run_id)
+        != dead_letter.run_id
     ]
-    letters.end(unseen, "replayed")
+    dead_letters.end(unseen, "replayed")
     counted: dict[str, int] = {}
-    for letter in now.values():
-        state = "not in the source any more" if letter.id in unseen else _TOLD[letter.state]
+    for dead_letter in now.values():
+        state = (
+            "not in the source any more" if dead_letter.id in unseen else _TOLD[dead_letter.state]
+        )
         counted[state] = counted.get(state, 0) + 1
     return counted
 

@@ -13,8 +13,8 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tajo_sf_pipeline import audiences, parquet
-from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.cli import sandbox as local
 from tajo_sf_pipeline.cli.outcomes import Outcome, show_outcomes
@@ -27,11 +27,12 @@ from tajo_sf_pipeline.cli.output import (
     print_json,
 )
 from tajo_sf_pipeline.cli.runs import run_all
-from tajo_sf_pipeline.places import Places
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.engine.pipeline import reasons
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.stages import reasons
-from tajo_sf_pipeline.window import SyncPath
+from tajo_sf_pipeline.storage import parquet
+from tajo_sf_pipeline.storage.paths import Paths
 
 _DAYS_TO_BACKFILL = 90
 _SHOWN_CONTACTS = 3
@@ -54,8 +55,8 @@ def demo(
     with local.serving(folder / "sandbox", None) as sandbox:
         tables = _seeded(sandbox, rows)
         settings = _workspace(folder, sandbox)
-        chosen = list(audiences.load(settings))
-        today: list[tuple[date, SyncPath]] = [(settings.today(), "incremental")]
+        chosen = list(catalog.load(settings))
+        today: list[tuple[date, Lane]] = [(settings.today(), "incremental")]
         first = list(run_all(settings, chosen, today))
         second = list(run_all(settings, chosen, today))
         contacts = _contacts(settings)
@@ -119,7 +120,7 @@ connectors:
 
 def _contacts(settings: Settings) -> list[dict[str, Any]]:
     """Ask Brevo for a few contacts that the analytics audience has written."""
-    mapped = Places(settings.home, "analytics").mapped(settings.today())
+    mapped = Paths(settings.home, "analytics").mapped(settings.today())
     first = next(parquet.batches(mapped, ["_key"]), None)
     if first is None:
         return []
@@ -153,7 +154,7 @@ def _rejects_table(settings: Settings, names: list[str]) -> Table:
     table.add_column("rows", justify="right")
     table.add_column("reason")
     for name in names:
-        rejected = Places(settings.home, name).rejected(settings.today())
+        rejected = Paths(settings.home, name).rejected(settings.today())
         for reason, rows in reasons(rejected).items():
             table.add_row(name, f"{rows:,}", reason)
     return table

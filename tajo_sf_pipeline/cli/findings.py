@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from tajo_sf_pipeline.cli.output import console, print_json
-from tajo_sf_pipeline.finding import Finding
+from tajo_sf_pipeline.telemetry.finding import Finding
 
 
 def tell(found: Sequence[Finding], *, as_json: bool, **about: str) -> NoReturn:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, print_json
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.ledger_file import LedgerFile
-from tajo_sf_pipeline.sync.writer import one_writer
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.ledger_file import LedgerFile
+from tajo_sf_pipeline.state.writer_lock import one_writer
+from tajo_sf_pipeline.storage.paths import Paths
 
 app = typer.Typer(no_args_is_help=True)
 AudienceArgument = Annotated[str, typer.Argument(help="The audience")]
@@ -26,10 +26,10 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy an audience's ledger; what it has in flight is settled by its next run, not copied."""
-    places = _places(name, config)
-    with one_writer(places.ledger):
-        LedgerFile(places.ledger).backup(copy)
-    _tell(f"{places.ledger} -> {copy}", {"audience": name, "copy": str(copy)}, as_json=as_json)
+    paths = _places(name, config)
+    with one_writer(paths.ledger):
+        LedgerFile(paths.ledger).backup(copy)
+    _tell(f"{paths.ledger} -> {copy}", {"audience": name, "copy": str(copy)}, as_json=as_json)
 
 
 @app.command()
@@ -40,10 +40,10 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Put a copy in the place of an audience's ledger, which is kept beside it."""
-    places = _places(name, config)
-    with one_writer(places.ledger):
-        LedgerFile(places.ledger).restore(copy)
-    _tell(f"{copy} -> {places.ledger}", {"audience": name, "copy": str(copy)}, as_json=as_json)
+    paths = _places(name, config)
+    with one_writer(paths.ledger):
+        LedgerFile(paths.ledger).restore(copy)
+    _tell(f"{copy} -> {paths.ledger}", {"audience": name, "copy": str(copy)}, as_json=as_json)
 
 
 @app.command()
@@ -65,9 +65,9 @@ def show(
         console.print("Brevo has accepted no row of that key from this audience.")
 
 
-def _places(name: str, config: Path | None) -> Places:
+def _places(name: str, config: Path | None) -> Paths:
     settings = workspace.load(config)
-    return Places(settings.home, audiences.load(settings).named(name).name)
+    return Paths(settings.home, catalog.load(settings).named(name).name)
 
 
 def _tell(text: str, document: dict[str, str], *, as_json: bool) -> None:

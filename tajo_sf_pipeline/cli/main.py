@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from tajo_sf_pipeline import __version__, logs
-from tajo_sf_pipeline import settings as workspace
+from tajo_sf_pipeline import __version__
 from tajo_sf_pipeline.cli import (
     alerts,
     audiences,
@@ -21,7 +20,9 @@ from tajo_sf_pipeline.cli import (
     status,
 )
 from tajo_sf_pipeline.cli.output import errors, print_json
+from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.errors import TajoError
+from tajo_sf_pipeline.telemetry import logs
 
 DEFECT = 70
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tajo_sf_pipeline.cli.output import console, errors, runs_table
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.state.run_summary import Summary
 
 ROWS_FAILED, OUTAGE = 1, 5
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.state.run_summary import Summary
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The workspace file; default tajo.yaml.")

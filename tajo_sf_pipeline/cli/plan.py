@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.cli.dates import DateOption, FromOption, ToOption, chosen_days
 from tajo_sf_pipeline.cli.interrupts import orderly
 from tajo_sf_pipeline.cli.output import (
@@ -22,11 +22,11 @@ from tajo_sf_pipeline.cli.output import (
     plain_table,
     print_json,
 )
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.engine.dry_run import DryRun, dry_run
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import ConfigurationError, TajoError
-from tajo_sf_pipeline.planning import DryRun, dry_run
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.window import SyncPath
 
 _ACTIONS = {
     "create": "new, would be created",
@@ -67,7 +67,7 @@ def plan(
     one object, or with --from an array of one for each date.
     """
     settings = workspace.load(config)
-    chosen = [audiences.load(settings).named(audience)]
+    chosen = [catalog.load(settings).named(audience)]
     days = chosen_days(settings, day, first, last)
     found = dry_runs(settings, chosen, days, full=full, accept=tuple(accept or ()), kept=kept)
     if as_json and first is None:
@@ -84,7 +84,7 @@ Failed = tuple[Audience, date, TajoError]
 def dry_runs(
     settings: Settings,
     chosen: Sequence[Audience],
-    days: Iterable[tuple[date, SyncPath]],
+    days: Iterable[tuple[date, Lane]],
     *,
     full: bool,
     accept: tuple[str, ...],
@@ -193,11 +193,11 @@ def _show_ways(one: DryRun) -> None:
     table = plain_table("How")
     for name in ("rows", "way", "calls", "list", "why"):
         table.add_column(name, justify="right" if name in ("rows", "calls") else "left")
-    for way in one.plan["ways"]:
-        numbers = f"{way['rows']:,}", way["way"], f"{way['api_calls']:,}"
-        table.add_row(*numbers, escape(way["list"] or ""), way["why"])
+    for route in one.plan["ways"]:
+        numbers = f"{route['rows']:,}", route["way"], f"{route['api_calls']:,}"
+        table.add_row(*numbers, escape(route["list"] or ""), route["why"])
     console.print(table)
-    cost = one.forecast
+    cost = one.estimate
     told = "less than a minute" if cost.minutes < 1 else f"about {cost.minutes:,.0f} minutes"
     console.print(
         f"About {cost.api_calls:,} API calls, {told} at the account's limits; the time in which "
@@ -248,7 +248,7 @@ def _show_total(plans: Sequence[DryRun]) -> None:
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for one in plans:
         numbers = [one.extracted, one.rejected, *(one.plan[name] for name in names)]
-        told = [f"{number:,}" for number in [*numbers, one.forecast.api_calls]]
+        told = [f"{number:,}" for number in [*numbers, one.estimate.api_calls]]
         table.add_row(one.audience, one.day.isoformat(), *told)
     console.print(table)
     for one in plans:

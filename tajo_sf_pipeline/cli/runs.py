@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from tajo_sf_pipeline import logs
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.cli.interrupts import orderly
 from tajo_sf_pipeline.cli.outcomes import Outcome
 from tajo_sf_pipeline.cli.output import bars
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import InterruptedRunError, TajoError
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.summary import Summary
-from tajo_sf_pipeline.window import SyncPath
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.telemetry import logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Order:
 
     audience: Audience
     day: date
-    path: SyncPath
+    path: Lane
     full: bool = False
     accept: tuple[str, ...] = ()
     replay: int = 0
@@ -35,7 +35,7 @@ class Order:
 def run_all(
     settings: Settings,
     chosen: list[Audience],
-    days: list[tuple[date, SyncPath]],
+    days: list[tuple[date, Lane]],
     *,
     full: bool = False,
     accept: tuple[str, ...] = (),
@@ -83,13 +83,13 @@ def run_each(settings: Settings, orders: Sequence[Order]) -> Iterator[Outcome]:
                 yield Outcome(name, day, error=error)
             except InterruptedRunError as error:
                 stopped, run_id = signalled(), error.run_id
-                summary_so_far = _so_far(Places(settings.home, name), run_id)
+                summary_so_far = _so_far(Paths(settings.home, name), run_id)
                 yield Outcome(name, day, summary=summary_so_far, run_id=run_id, stopped=stopped)
 
 
-def _so_far(places: Places, run_id: str) -> Summary | None:
-    """Give how far a run came that was stopped; None if it had not planned anything yet."""
-    if not places.ledger.exists():
+def _so_far(paths: Paths, run_id: str) -> Summary | None:
+    """Return how far a run came that was stopped; None if it had not planned anything yet."""
+    if not paths.ledger.exists():
         return None
-    latest = Ledger(places.ledger).runs()
+    latest = Ledger(paths.ledger).runs()
     return next((summary for _, summary in latest if summary.run_id == run_id), None)

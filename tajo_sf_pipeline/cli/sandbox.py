@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from tajo_sf_pipeline import sandbox as local
-from tajo_sf_pipeline import settings as workspace
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, errors, print_json
+from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.sandbox.shop.brevo_account import create_attributes
@@ -72,7 +72,7 @@ def load(
     """Create or replace a table of the running local Snowflake from a CSV file."""
     if not file.is_file():
         raise ConfigurationError("TAJO-152", f"{file} does not exist", "Name a CSV file.")
-    with _told():
+    with _translate_errors():
         port = port or _local_port(config)
         running = Sandbox(workspace.home(config) / "sandbox", port, port + 1)
         loaded = local.load_csv(running, table, file)
@@ -103,7 +103,7 @@ def serving(home: Path, port: int | None, faults: Sequence[str] = ()) -> Iterato
             "the local servers are not installed",
             "Install the extra: pip install 'tajo-sf-pipeline[sandbox]'.",
         )
-    with _told(), local.serve(home, port=port, snowflake_faults=faults) as sandbox:
+    with _translate_errors(), local.serve(home, port=port, snowflake_faults=faults) as sandbox:
         yield sandbox
 
 
@@ -126,7 +126,7 @@ def wait_until_stopped() -> None:
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:
-    """Give the variables with which the repository's tajo.yaml speaks to the local servers."""
+    """Return the variables with which the repository's tajo.yaml speaks to the local servers."""
     return {
         "SNOWFLAKE_ACCOUNT": sandbox.account,
         "SNOWFLAKE_USER": sandbox.user,
@@ -140,7 +140,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except local.SandboxError as error:

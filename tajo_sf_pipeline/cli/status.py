@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline import settings as workspace
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.cli.output import (
     ConfigOption,
     JsonOption,
@@ -17,17 +16,18 @@ from tajo_sf_pipeline.cli.output import (
     plain_table,
     print_json,
 )
-from tajo_sf_pipeline.duration import written
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync.dead_letters import DeadLetters
-from tajo_sf_pipeline.sync.journal import Journal
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.letter import Filter
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.config import settings as workspace
+from tajo_sf_pipeline.config.duration import written
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.state.dead_letter import Filter
+from tajo_sf_pipeline.state.dead_letters import DeadLetters
+from tajo_sf_pipeline.state.journal import Journal
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage.paths import Paths
 
 if TYPE_CHECKING:
-    from tajo_sf_pipeline.defs.standing import Standing
+    from tajo_sf_pipeline.defs.audience_health import Standing
 
 _COLUMNS = (
     *("audience", "last sync", "result", "data age", "in Brevo"),
@@ -45,7 +45,7 @@ class Status:
     run: Summary | None
     present: int
     in_flight: int
-    letters: int
+    dead_letters: int
     standing: "Standing"
     now: datetime
 
@@ -83,7 +83,7 @@ class Status:
             "fresh": self.fresh,
             "in_brevo": self.present,
             "in_flight": self.in_flight,
-            "dead_letters": self.letters,
+            "dead_letters": self.dead_letters,
             "failures": self.standing.failures,
             "schedule": self.audience.schedule,
             "schedule_on": self.standing.schedule_on,
@@ -100,7 +100,7 @@ def status(
 ) -> None:
     """Show the last sync, freshness, counts, open dead letters, failures and the next tick."""
     settings = workspace.load(config)
-    loaded = audiences.load(settings)
+    loaded = catalog.load(settings)
     chosen = [loaded.named(audience)] if audience else list(loaded)
     found = _found(settings, chosen, datetime.now(UTC))
     if as_json:
@@ -120,7 +120,7 @@ def status(
 
 def _found(settings: Settings, chosen: list[Audience], now: datetime) -> list[Status]:
     # Dagster costs two seconds: only who asks pays for it.
-    from tajo_sf_pipeline.defs.standing import opened, standing
+    from tajo_sf_pipeline.defs.audience_health import opened, standing
 
     with opened(settings) as instance:
         return [
@@ -130,9 +130,9 @@ def _found(settings: Settings, chosen: list[Audience], now: datetime) -> list[St
 
 
 def _status(settings: Settings, audience: Audience, standing: "Standing", now: datetime) -> Status:
-    places = Places(settings.home, audience.name)
-    synced = places.ledger.exists()  # who only looks makes no ledger
-    ledger = Ledger(places.ledger)
+    paths = Paths(settings.home, audience.name)
+    synced = paths.ledger.exists()  # who only looks makes no ledger
+    ledger = Ledger(paths.ledger)
     latest = ledger.runs(1) if synced else []
     ended_at, run = latest[0] if latest else (None, None)
     open_letters = Filter(audience=audience.name, state="open")
@@ -141,8 +141,8 @@ def _status(settings: Settings, audience: Audience, standing: "Standing", now: d
         ended_at=ended_at,
         run=run,
         present=ledger.present() if synced else 0,
-        in_flight=sum(window.rows for window in Journal(places.journal).unsettled),
-        letters=DeadLetters(places.letters).count(open_letters),
+        in_flight=sum(window.rows for window in Journal(paths.journal).unsettled),
+        dead_letters=DeadLetters(paths.dead_letters).count(open_letters),
         standing=standing,
         now=now,
     )
@@ -158,7 +158,7 @@ def _row(settings: Settings, one: Status) -> tuple[str, ...]:
         age if one.fresh else f"[red]{age}[/]",
         f"{one.present:,}",
         f"{one.in_flight:,}",
-        f"{one.letters:,}",
+        f"{one.dead_letters:,}",
         f"[red]{one.standing.failures}[/]" if one.standing.failures else "0",
         tick if one.standing.schedule_on else "schedule is off",
     )

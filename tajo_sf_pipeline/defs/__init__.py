@@ -1,11 +1,16 @@
-"""The workspace as Dagster sees it; the only folder that imports dagster."""
+"""The workspace as Dagster sees it; the only package that imports dagster.
+
+It turns audiences into assets, checks, jobs and sensors over the engine; `definitions.py` and the
+terminal import it.
+"""
 
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tajo_sf_pipeline import audiences
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.alerting import alert_sensors
 from tajo_sf_pipeline.defs.assets import audience_assets, source_tables
 from tajo_sf_pipeline.defs.checks import audience_checks
@@ -17,8 +22,7 @@ from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.defs.schedules import incremental_schedule
 from tajo_sf_pipeline.defs.sensors import freshness_sensor
 from tajo_sf_pipeline.defs.snowflake_resource import connecting
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.stages import Progress, silent
+from tajo_sf_pipeline.engine.pipeline import Progress, silent
 
 if TYPE_CHECKING:  # 4 s of processor time and 130 MB, which only who has one pays
     from dagster_snowflake import SnowflakeResource
@@ -38,7 +42,7 @@ def build(
     role and warehouse of tajo.yaml are not used. `database` and `schema` still name what the SQL
     leaves unqualified.
     """
-    chosen = tuple(audiences.load(settings)) if only is None else only
+    chosen = tuple(catalog.load(settings)) if only is None else only
     connect = connecting(snowflake) if snowflake else None
     return dg.Definitions.merge(
         dg.Definitions(

@@ -12,12 +12,12 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
 
-from tajo_sf_pipeline.alerts.configuration import Alerts
 from tajo_sf_pipeline.alerts.rules import Alert, Ended, Judge, Judged, Problem, State
 from tajo_sf_pipeline.alerts.senders import Waiting, deliver, senders
+from tajo_sf_pipeline.config.alerting import Alerts
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG
 from tajo_sf_pipeline.defs.partitions import BACKFILL_TAG, PATH_TAG
-from tajo_sf_pipeline.settings import Settings
 
 _EVERY = 30  # seconds
 _EVENTS = 200  # of one tick, which must end within a minute
@@ -238,7 +238,7 @@ def _verdicts(alerts: Alerts) -> Happened:
 
 
 def _latest(context: dg.SensorEvaluationContext) -> dict[dg.AssetCheckKey, float]:
-    """Give the moment of each check's last verdict."""
+    """Return the moment of each check's last verdict."""
     assert context.repository_def is not None
     keys = sorted(context.repository_def.asset_graph.asset_check_keys)
     latest = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
@@ -250,7 +250,7 @@ def _latest(context: dg.SensorEvaluationContext) -> dict[dg.AssetCheckKey, float
 
 
 def _evaluated(record: AssetCheckExecutionRecord) -> dg.EventLogEntry | None:
-    """Give the event of a verdict; a check that is only planned has none yet."""
+    """Return the event of a verdict; a check that is only planned has none yet."""
     settled = record.status in COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
     return record.event if settled else None
 

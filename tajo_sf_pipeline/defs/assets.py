@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
-from tajo_sf_pipeline import inspection
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Table
+from tajo_sf_pipeline.checks import inspection
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import checks, metadata
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.freshness import policy
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.statement import Table
 
 
 def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
@@ -38,7 +38,7 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         partition = partition_of(context)
         extracted = partition.extract()
         if snowflake.debug or snowflake.log_level == "verbose":
-            context.log.info(metadata.told(extracted))
+            context.log.info(metadata.as_text(extracted))
         if snowflake.debug or snowflake.log_queries:
             context.log.info("statement %s:\n%s", extracted.query_id, audience.statement.text)
         return dg.MaterializeResult(metadata=metadata.of_extract(extracted, partition))

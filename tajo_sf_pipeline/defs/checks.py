@@ -6,13 +6,13 @@ from typing import Any
 
 import dagster as dg
 
+from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC, RULES, Rule, applied
+from tajo_sf_pipeline.checks.inspection import judged
+from tajo_sf_pipeline.checks.verdict import Verdict
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.engine.pipeline import Mapped, Partition
 from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, TajoError
-from tajo_sf_pipeline.inspection import judged
-from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC, RULES, Rule, applied
-from tajo_sf_pipeline.quality.verdict import Verdict
-from tajo_sf_pipeline.stages import Mapped, Partition
 
 # `mapped` itself tells of this one: where it fails there is nothing to map, nor to check.
 COVERED = "columns_covered"
@@ -118,7 +118,7 @@ def stop_unless_judged(context: dg.AssetExecutionContext, partition: Partition) 
 
 
 def stopped(instance: dg.DagsterInstance, run_id: str) -> TajoError:
-    """Give the error of a run that a blocking check has stopped, as its evaluation tells it."""
+    """Return the error of a run that a blocking check has stopped, as its evaluation tells it."""
     failed = [
         found
         for found in _evaluations(instance, run_id)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 
 import dagster as dg
 
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.window import SyncPath
 
 # What may be better a little later without anybody doing anything.
 PASSING = frozenset({"vendor_outage", "incomplete", "rate_limit"})
@@ -18,7 +18,7 @@ PASSING = frozenset({"vendor_outage", "incomplete", "rate_limit"})
 TERMINAL_TAG = "tajo/terminal"
 # The incremental path gives up early, since its next tick takes up what it left; a backfill has
 # no next tick, and nobody waits for it.
-RETRIES: dict[SyncPath, dg.RetryPolicy] = {
+RETRIES: dict[Lane, dg.RetryPolicy] = {
     "incremental": dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL),
     "backfill": dg.RetryPolicy(
         max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -38,12 +38,12 @@ def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
     def decorated(body: Body) -> Body:
         @functools.wraps(body)
         def returning(context: dg.AssetExecutionContext) -> Any:
-            with _told(context, partition_of):
+            with _as_failure(context, partition_of):
                 return body(context)
 
         @functools.wraps(body)
         def yielding(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            with _told(context, partition_of):
+            with _as_failure(context, partition_of):
                 yield from body(context)
 
         return cast(Body, yielding if inspect.isgeneratorfunction(body) else returning)
@@ -52,7 +52,7 @@ def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
 
 
 @contextmanager
-def _told(context: dg.AssetExecutionContext, partition_of: PartitionOf) -> Iterator[None]:
+def _as_failure(context: dg.AssetExecutionContext, partition_of: PartitionOf) -> Iterator[None]:
     try:
         context.resources.one_run.hold(partition_of(context))
         yield

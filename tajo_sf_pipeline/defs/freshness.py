@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from tajo_sf_pipeline import freshness
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience import freshness
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.history import synced
 from tajo_sf_pipeline.defs.schedules import days_from, longest_pause
-from tajo_sf_pipeline.settings import Settings
 
 ON_TIME, CURSOR_MOVES = "on_time", "cursor_moves"
 _WARN_AT = 0.8
@@ -28,7 +28,7 @@ _EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 
 
 def max_age(settings: Settings, audience: Audience) -> timedelta:
-    """Give how old the data may be: as the audience says, else two pauses of its schedule."""
+    """Return how old the data may be: as the audience says, else two pauses of its schedule."""
     pause = longest_pause(audience.schedule, settings.file.timezone)
     return audience.freshness.max_age or max(2 * pause, timedelta(minutes=2))
 
@@ -55,7 +55,7 @@ class Verdicts:
         first = max(today - timedelta(days=age.days + 2), self.settings.file.start_date)
         dates = synced(instance, self.audience.name, days_from(first, today))
         found = freshness.reached(dates, zone)
-        passed, told = freshness.told(found, age, now)
+        passed, told = freshness.evaluate(found, age, now)
         metadata = {
             "max_age_hours": round(age / timedelta(hours=1), 2),
             "age_hours": round(found.age(now) / timedelta(hours=1), 2) if found else None,
@@ -124,7 +124,7 @@ def freshness_checks(settings: Settings, audience: Audience) -> dg.AssetChecksDe
 def _last_said(
     instance: dg.DagsterInstance, key: dg.AssetCheckKey
 ) -> dg.AssetCheckEvaluation | None:
-    """Give the sensor's last verdict: only it has seen the sources move."""
+    """Return the sensor's last verdict: only it has seen the sources move."""
     history = instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
     events = (record.event.dagster_event for record in history if record.event)
     # The run that asks has planned this very check: that is an event of its own kind.

@@ -7,14 +7,14 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG, job_name
-from tajo_sf_pipeline.window import SyncPath
 
 
 def synced(
     instance: dg.DagsterInstance, audience: str, days: Iterable[date]
 ) -> dict[date, datetime]:
-    """Give the moment at which the last good sync of each date began; dates without one lack."""
+    """Return the moment at which the last good sync of each date began; dates without one lack."""
     key = dg.AssetKey([audience, "sync"])
     latest = instance.get_latest_storage_id_by_partition(
         key, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in days}
@@ -35,9 +35,9 @@ def synced(
 
 
 def under_way(
-    instance: dg.DagsterInstance, audience: str, path: SyncPath, day: date | None = None
+    instance: dg.DagsterInstance, audience: str, path: Lane, day: date | None = None
 ) -> str | None:
-    """Give the id of a run of this path, and date, that has not ended; None if there is none."""
+    """Return the id of a run of this path, and date, that has not ended; None if there is none."""
     tags = {"dagster/partition": day.isoformat()} if day else {}
     runs = instance.get_runs(
         dg.RunsFilter(

@@ -3,29 +3,29 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.partitions import PATH_TAG
-from tajo_sf_pipeline.window import SyncPath
 
 AUDIENCE_TAG = "tajo/audience"
 # Of a run that a sensor has asked for: which one. It asks so often for the same thing.
 REQUESTED_TAG = "tajo/requested_by"
 ATTEMPTS = 3
 # Both in the queue of runs and in an audience's pool, where the greater goes first.
-PRIORITIES: dict[SyncPath, int] = {"incremental": 10, "backfill": -10}
-_DESCRIPTIONS: dict[SyncPath, str] = {
+PRIORITIES: dict[Lane, int] = {"incremental": 10, "backfill": -10}
+_DESCRIPTIONS: dict[Lane, str] = {
     "incremental": "one sync date from Snowflake to Brevo, from where the last run came to",
     "backfill": "past sync dates again, one run for each; what today's run wrote stays",
 }
 
 
-def job_name(audience: str, path: SyncPath = "incremental") -> str:
+def job_name(audience: str, path: Lane = "incremental") -> str:
     return f"{audience}_{path}"
 
 
-def run_tags(audience: str, path: SyncPath) -> dict[str, str]:
-    """Give the tags of a run of one path, by which the instance's limits know it."""
+def run_tags(audience: str, path: Lane) -> dict[str, str]:
+    """Return the tags of a run of one path, by which the instance's limits know it."""
     return {
         PATH_TAG: path,
         AUDIENCE_TAG: audience,
@@ -33,7 +33,7 @@ def run_tags(audience: str, path: SyncPath) -> dict[str, str]:
     }
 
 
-def audience_job(audience: Audience, path: SyncPath) -> UnresolvedAssetJobDefinition:
+def audience_job(audience: Audience, path: Lane) -> UnresolvedAssetJobDefinition:
     """Make the job of one path; dagster.yaml limits how many backfills run at once."""
     return dg.define_asset_job(
         job_name(audience.name, path),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from tajo_sf_pipeline.lineage import Origin
+from tajo_sf_pipeline.audience.lineage import Origin
 
 _Deps = Mapping[str, Iterable[tuple[dg.AssetKey, str]]]
 

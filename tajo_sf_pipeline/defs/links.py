@@ -3,13 +3,13 @@
 import re
 from urllib.parse import quote, urlsplit
 
-from tajo_sf_pipeline.settings import Brevo, Snowflake
+from tajo_sf_pipeline.config.settings import Brevo, Snowflake
 
 _BREVO_API = "api.brevo.com"
 
 
 def of_query(snowflake: Snowflake, query_id: str) -> str | None:
-    """Give the statement's page in Snowsight; None behind a proxy, locally, or for a locator.
+    """Return the statement's page in Snowsight; None behind a proxy, locally, or for a locator.
 
     The path is docs.snowflake.com/en/user-guide/organizations-connect's
     ``app.snowflake.com/<organisation>/<account>``; a locator would want its region as well.
@@ -23,7 +23,7 @@ def of_query(snowflake: Snowflake, query_id: str) -> str | None:
 
 
 def of_list(brevo: Brevo, list_id: int) -> str | None:
-    """Give the list's page in Brevo; None where the API is not Brevo's own."""
+    """Return the list's page in Brevo; None where the API is not Brevo's own."""
     if urlsplit(brevo.base_url).hostname != _BREVO_API:
         return None
     return f"https://app.brevo.com/contact/list/id/{list_id}"

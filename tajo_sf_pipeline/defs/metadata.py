@@ -6,19 +6,19 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from tajo_sf_pipeline import parquet
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.field_mapping import FLAGS, KEY_FIELD
+from tajo_sf_pipeline.audience.lineage import origins
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.checks.inspection import Delivered
+from tajo_sf_pipeline.checks.rows import first_rejects
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import lineage, links
-from tajo_sf_pipeline.field_mapping import FLAGS, KEY_FIELD
-from tajo_sf_pipeline.inspection import Delivered
-from tajo_sf_pipeline.lineage import origins
-from tajo_sf_pipeline.preview import Previewed, first_rows, same_contacts
-from tajo_sf_pipeline.quality.rows import first_rejects
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.snowflake.cost import Cost
-from tajo_sf_pipeline.stages import Extracted, Mapped, Partition
-from tajo_sf_pipeline.statement import Statement
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.engine.pipeline import Extracted, Mapped, Partition
+from tajo_sf_pipeline.engine.preview import Previewed, first_rows, same_contacts
+from tajo_sf_pipeline.sources.snowflake.cost import Cost
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage import parquet
 
 _PREVIEWED = 5
 Metadata = dict[str, Any]
@@ -35,7 +35,7 @@ def of_mapping(audience: Audience) -> Metadata:
     rows = [(f"`{source}`", field.to) for source, field in audience.fields.items()]
     return {
         "field_mapping": _table(("column", "Brevo"), rows),
-        "destination": audience.destination.told(),
+        "destination": audience.destination.as_text(),
     }
 
 
@@ -58,7 +58,7 @@ def of_extract(extracted: Extracted, partition: Partition) -> Metadata:
                 ("seconds to fetch", f"{extracted.fetching_seconds:,.1f}"),
             ],
         ),
-        "file": dg.MetadataValue.path(str(partition.places.extract(partition.day))),
+        "file": dg.MetadataValue.path(str(partition.paths.extract(partition.day))),
         "query_id": extracted.query_id,
         **({"query_page": dg.MetadataValue.url(page)} if page else {}),
         "arrow_bytes": extracted.bytes,
@@ -77,7 +77,7 @@ def _cost(cost: Cost | str) -> Metadata:
 
 
 def of_mapped(mapped: Mapped, partition: Partition) -> Metadata:
-    audience, rejected = partition.audience, partition.places.rejected(partition.day)
+    audience, rejected = partition.audience, partition.paths.rejected(partition.day)
     show = partition.settings.file.log_personal_data
     given = mapped.rows + mapped.rejected
     found: Metadata = {
@@ -113,7 +113,7 @@ def of_mapped(mapped: Mapped, partition: Partition) -> Metadata:
 
 def of_sync(summary: Summary, delivered: Delivered, partition: Partition) -> Metadata:
     settings, audience = partition.settings, partition.audience
-    mapped = parquet.schema(partition.places.mapped(partition.day))
+    mapped = parquet.schema(partition.paths.mapped(partition.day))
     types = {field.name: str(field.type) for field in mapped}
     targets = delivered.targets
     numbers = {name: found for name, found in summary.as_json().items() if name not in _ELSEWHERE}
@@ -128,7 +128,7 @@ def of_sync(summary: Summary, delivered: Delivered, partition: Partition) -> Met
         "minutes": round(summary.seconds / 60, 2),
         "refused_share": round(summary.failed / summary.planned, 4) if summary.planned else 0.0,
         "budget_used": delivered.budget_used,
-        "destination": audience.destination.told(),
+        "destination": audience.destination.as_text(),
     }
     if summary.accepted_guards:
         found["accepted_guards"] = ", ".join(summary.accepted_guards)
@@ -146,7 +146,7 @@ _ELSEWHERE = frozenset(
 )
 
 
-def told(extracted: Extracted) -> str:
+def as_text(extracted: Extracted) -> str:
     """Say in one line what a statement did, for ``log_level: verbose``."""
     return (
         f"statement {extracted.query_id}: {extracted.rows} rows, {extracted.bytes} bytes of Arrow, "
@@ -179,9 +179,9 @@ _MEANINGS = {
 
 
 def _made_of(partition: Partition, mapped: Sequence[str]) -> dict[str, list[str]]:
-    """Give for each mapped column the extract's columns behind it, in their own spelling."""
+    """Return for each mapped column the extract's columns behind it, in their own spelling."""
     audience = partition.audience
-    extract = parquet.schema(partition.places.extract(partition.day)).names
+    extract = parquet.schema(partition.paths.extract(partition.day)).names
     by_name = {name.lower(): name for name in extract}
     made: dict[str, list[str]] = {}
     for source, field in audience.fields.items():
@@ -218,8 +218,8 @@ def _lists(settings: Settings, lists: Iterable[tuple[str, int, int]]) -> dg.Meta
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue[Any]:
     lines = [head, ["---"] * len(head), *rows]
-    told = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-    return dg.MetadataValue.md(told)
+    as_text = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+    return dg.MetadataValue.md(as_text)
 
 
 def _cell(value: object) -> str:

@@ -4,9 +4,9 @@ import dagster as dg
 import filelock
 from pydantic import PrivateAttr
 
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.places import make_home
-from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.storage.paths import make_home
 
 PATIENCE = 120.0  # seconds
 

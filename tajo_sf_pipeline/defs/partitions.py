@@ -6,12 +6,12 @@ from datetime import date
 
 import dagster as dg
 
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.snowflake.driver import Connect
-from tajo_sf_pipeline.stages import Partition, Progress
-from tajo_sf_pipeline.window import SyncPath
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.engine.pipeline import Partition, Progress
+from tajo_sf_pipeline.sources.snowflake.driver import Connect
+from tajo_sf_pipeline.storage.paths import Paths
 
 PATH_TAG = "tajo/path"
 FULL_TAG = "tajo/full"
@@ -40,8 +40,8 @@ class PartitionOf:
     connect: Connect | None = None
 
     @property
-    def places(self) -> Places:
-        return Places(self.settings.home, self.audience.name)
+    def paths(self) -> Paths:
+        return Paths(self.settings.home, self.audience.name)
 
     def __call__(
         self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
@@ -59,7 +59,7 @@ class PartitionOf:
             connect=self.connect,
         )
 
-    def _path(self, day: date, tags: Mapping[str, str]) -> SyncPath:
+    def _path(self, day: date, tags: Mapping[str, str]) -> Lane:
         """Tell a backfill by its tag, and a date picked by hand by not being today."""
         if BACKFILL_TAG in tags or tags.get(PATH_TAG) == "backfill":
             return "backfill"

@@ -14,23 +14,17 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
 
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.checks import stopped
 from tajo_sf_pipeline.defs.failures import TERMINAL_TAG
 from tajo_sf_pipeline.defs.jobs import job_name
-from tajo_sf_pipeline.defs.partitions import (
-    ACCEPT_TAG,
-    FULL_TAG,
-    PATH_TAG,
-    REPLAY_TAG,
-    sync_dates,
-)
+from tajo_sf_pipeline.defs.partitions import ACCEPT_TAG, FULL_TAG, PATH_TAG, REPLAY_TAG, sync_dates
 from tajo_sf_pipeline.errors import ConfigurationError, InterruptedRunError
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.summary import Summary
-from tajo_sf_pipeline.window import SyncPath
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.storage.paths import Paths
 
 # A terminal shows progress and a table; a machine that reads logs wants the run's own too.
 _CONSOLE_LEVEL = {"text": "CRITICAL", "json": "INFO"}
@@ -59,7 +53,7 @@ def run(
     *,
     audience: Audience,
     day: date,
-    path: SyncPath,
+    path: Lane,
     full: bool = False,
     accept: Sequence[str] = (),
     replay: int = 0,
@@ -100,7 +94,7 @@ def run(
         raise failure.__cause__ or failure from None  # the step's own error is what is told
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
         raise InterruptedRunError(run_id) from None
-    summary = Ledger(Places(settings.home, audience.name).ledger).run_of(run_id)
+    summary = Ledger(Paths(settings.home, audience.name).ledger).run_of(run_id)
     return replace(summary, seconds=round(time.monotonic() - started, 3))
 
 

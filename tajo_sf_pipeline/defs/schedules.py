@@ -9,9 +9,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_iterator
 
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.window import Window
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import Window
+from tajo_sf_pipeline.config.settings import Settings
 
 # Where a schedule's pauses are looked for: over a weekend first, and not for ever.
 _A_FRIDAY = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -50,20 +50,20 @@ def incremental_schedule(
 
 
 def days_from(first: date, last: date) -> Iterator[date]:
-    """Give every day from the first to the last."""
+    """Return every day from the first to the last."""
     for number in range((last - first).days + 1):
         yield first + timedelta(days=number)
 
 
 def due_at(day: date, cron: str, zone: str) -> datetime:
-    """Give the moment of the tick that syncs a date's last hours: the first at or after its end."""
+    """Return the tick that syncs a date's last hours: the first at or after its end."""
     end = Window(day, zone).end
     return next(cron_string_iterator(end.timestamp(), cron, zone))
 
 
 @cache
 def longest_pause(cron: str, zone: str) -> timedelta:
-    """Give the longest time between two ticks of a schedule that follow each other."""
+    """Return the longest time between two ticks of a schedule that follow each other."""
     ticks = cron_string_iterator(_A_FRIDAY.timestamp(), cron, zone)
     earlier, found = next(ticks), timedelta()
     for number, later in enumerate(ticks, start=1):

@@ -12,22 +12,22 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.freshness import Movement
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Table
+from tajo_sf_pipeline.config.duration import written
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.freshness import Verdicts
 from tajo_sf_pipeline.defs.history import failed, under_way
 from tajo_sf_pipeline.defs.jobs import ATTEMPTS, REQUESTED_TAG
 from tajo_sf_pipeline.defs.schedules import days_from
-from tajo_sf_pipeline.duration import written
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.freshness import Movement
-from tajo_sf_pipeline.places import Places
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.snowflake.driver import Connect
-from tajo_sf_pipeline.snowflake.freshness import Altered, Tokens, altered, tokens
-from tajo_sf_pipeline.snowflake.transports import question
-from tajo_sf_pipeline.snowflake.warehouse import Warehouse
-from tajo_sf_pipeline.statement import Table
-from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.sources.base import Warehouse
+from tajo_sf_pipeline.sources.snowflake.driver import Connect
+from tajo_sf_pipeline.sources.snowflake.table_changes import Altered, Tokens, altered, tokens
+from tajo_sf_pipeline.sources.snowflake.transports import question
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.storage.paths import Paths
 
 # Which change of the source tables a run is for: by it the runs that failed are found again.
 CHANGE_TAG = "tajo/change"
@@ -144,7 +144,7 @@ class _Watch:
     def _wanted(
         self, instance: dg.DagsterInstance, memory: Memory, now: datetime, changed: list[Table]
     ) -> dict[date, int]:
-        """Give the dates that a change touches, with the runs that have failed for it."""
+        """Return the dates that a change touches, with the runs that have failed for it."""
         if not changed:
             return failed(instance, self._audience.name, {CHANGE_TAG: _change(memory)})
         # As a tick would: every date that the time since the last look touches.
@@ -172,7 +172,7 @@ class _Watch:
         return [_observation(table, answer.told[table], moments[table]) for table in changed]
 
     def _moved(self, memory: Memory, now: datetime, *, moved: bool) -> Memory:
-        ledger = Places(self._settings.home, self._audience.name).ledger
+        ledger = Paths(self._settings.home, self._audience.name).ledger
         confirmed = Ledger(ledger).last_sync() if ledger.exists() else None
         movement = memory.movement.seen(confirmed, sources_moved=moved, now=now)
         return replace(memory, movement=movement)

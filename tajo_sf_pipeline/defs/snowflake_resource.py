@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tajo_sf_pipeline.snowflake.driver import Connect
+from tajo_sf_pipeline.sources.snowflake.driver import Connect
 
 if TYPE_CHECKING:
     from dagster_snowflake import SnowflakeResource

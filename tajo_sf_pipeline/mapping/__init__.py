@@ -1,4 +1,4 @@
-"""Source rows to what Brevo takes: Arrow in, Arrow out, no network, no clock, no settings.
+"""Source rows to what Brevo takes: Arrow in, Arrow out, every row mapped or rejected.
 
-Only `duplicates` reads a file: the rows of an extract beside each other may not fit in memory.
+Pure: no network, no clock, no state. It imports the audience alone; the engine imports it.
 """

@@ -6,7 +6,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.field_mapping import CONTACT, Field, TypeName
+from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field, TypeName
 from tajo_sf_pipeline.mapping.normalised import Normalised, Normaliser
 from tajo_sf_pipeline.mapping.normalisers import (
     booleans,
@@ -36,16 +36,16 @@ class Ways:
         return self.contacts or target.startswith(CONTACT)
 
 
-def normaliser(kind: TypeName, field: Field, ways: Ways) -> Normaliser:
-    """Give the normaliser; raise `ValueError` for an option that the type does not know."""
+def normaliser(kind: TypeName, field: Field, routes: Ways) -> Normaliser:
+    """Return the normaliser; raise `ValueError` for an option that the type does not know."""
     if kind in _BESIDE:
-        return _BESIDE[kind](field, ways)
-    alone = _ALONE[kind](field, ways)
+        return _BESIDE[kind](field, routes)
+    alone = _ALONE[kind](field, routes)
     return lambda column, _beside=None, /: alone(column)
 
 
-def _phone(field: Field, ways: Ways) -> Normaliser:
-    region = field.region or ways.phone_region
+def _phone(field: Field, routes: Ways) -> Normaliser:
+    region = field.region or routes.phone_region
     if region and not phones.known_region(region):
         raise ValueError(f"{region} is no region of phone numbers, such as FR")
     return phones.Phones(region)
@@ -87,7 +87,7 @@ _ALONE: Mapping[TypeName, Callable[[Field, Ways], Alone]] = {
     "number": _number,
     "currency": lambda _field, _ways: codes.currencies(),
     "boolean": lambda _field, _ways: booleans.boolean,
-    "date": lambda field, ways: moments.dates(field.timezone or ways.timezone, field.format),
+    "date": lambda field, routes: moments.dates(field.timezone or routes.timezone, field.format),
     "timestamp": lambda field, _ways: moments.moments(field.timezone or "UTC", field.format),
     "country": _country,
     "language": lambda _field, _ways: codes.languages(),

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tajo_sf_pipeline import duckdb_pool
+from tajo_sf_pipeline.storage import duckdb_pool
 
 DUPLICATE = "repeats the contact of another row"
 
 
 def losers(mapped: Path) -> pa.Table:
-    """Give `_row` and `_key` of every mapped row that another with its key outdoes, `kept_row`.
+    """Return `_row` and `_key` of every mapped row that another with its key outdoes, `kept_row`.
 
     The greatest version wins; between equals the payload decides, not the order in which the
     warehouse happened to return them, so that the same rows always have the same winner (S15).
@@ -34,7 +34,7 @@ def losers(mapped: Path) -> pa.Table:
 
 
 def greatest_version(mapped: Path) -> str | None:
-    """Give the newest row's version in ISO form, or None where nothing was mapped."""
+    """Return the newest row's version in ISO form, or None where nothing was mapped."""
     with duckdb_pool.connection(mapped.parent) as database:
         [(found,)] = database.execute(
             "SELECT epoch_us(max(_version)) FROM read_parquet(?)", [str(mapped)]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tajo_sf_pipeline.audience.field_mapping import Field, Mask
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.field_mapping import Field, Mask
 from tajo_sf_pipeline.mapping.choice import Ways, normaliser
 from tajo_sf_pipeline.mapping.normalised import Normalised, Normaliser, first_problem
 from tajo_sf_pipeline.mapping.normalisers.moments import EPOCHS
 from tajo_sf_pipeline.mapping.normalisers.numbers import number
 from tajo_sf_pipeline.mapping.normalisers.texts import hashed, redacted
-from tajo_sf_pipeline.mapping.sources import Given
+from tajo_sf_pipeline.mapping.source_columns import Given
 from tajo_sf_pipeline.mapping.types import TYPES, FieldType, default_type, family
 
 _MASKS: Mapping[Mask, Callable[[pa.Array], pa.Array]] = {"sha256": hashed, "redact": redacted}
@@ -39,7 +39,7 @@ class Prepared:
         return pa.string() if self.field.mask else self.type.made
 
     def make(self, given: Given, beside: pa.Array | None) -> Normalised:
-        """Give the values as Brevo takes them, and beside those that were none the problem."""
+        """Return the values as Brevo takes them, and beside those that were none the problem."""
         found = self.normalise(given.values, beside)
         problems = first_problem(given.problems, found.problems)
         values = found.values
@@ -53,9 +53,9 @@ class Prepared:
         return Normalised(values, problems)
 
 
-def prepare(source: str, name: str, field: Field, column: pa.DataType, ways: Ways) -> Prepared:
+def prepare(source: str, name: str, field: Field, column: pa.DataType, routes: Ways) -> Prepared:
     """Choose a field's type and normaliser; raise `MappingError` where the column has none."""
-    kind = field.kind or default_type(column, to_the_day=ways.to_the_day(field.to))
+    kind = field.kind or default_type(column, to_the_day=routes.to_the_day(field.to))
     if kind is None:
         raise MappingError(
             "TAJO-602",
@@ -72,7 +72,7 @@ def prepare(source: str, name: str, field: Field, column: pa.DataType, ways: Way
             "dates with `format: epoch s` or `epoch ms`.",
         )
     try:
-        normalise = normaliser(kind, field, ways)
+        normalise = normaliser(kind, field, routes)
         return Prepared(source, name, field, made, normalise, _default(field, made, normalise))
     except ValueError as error:
         raise MappingError(

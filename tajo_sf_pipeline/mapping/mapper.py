@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -11,23 +10,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.field_mapping import CONTACT, FLAGS, PHONES
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.window import NEVER
+from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.field_mapping import CONTACT, FLAGS, PHONES
-from tajo_sf_pipeline.mapping import forms
+from tajo_sf_pipeline.mapping import payload_builders
 from tajo_sf_pipeline.mapping.choice import Ways
 from tajo_sf_pipeline.mapping.fields import prepare
+from tajo_sf_pipeline.mapping.json_payload import fingerprints
 from tajo_sf_pipeline.mapping.normalisers.booleans import flag
 from tajo_sf_pipeline.mapping.normalisers.emails import misspelt
 from tajo_sf_pipeline.mapping.normalisers.moments import written
 from tajo_sf_pipeline.mapping.normalisers.texts import text
-from tajo_sf_pipeline.mapping.payload import fingerprints
 from tajo_sf_pipeline.mapping.rejects import REJECTED, REQUIRED, Reasons
-from tajo_sf_pipeline.mapping.sources import Given, Sources
-from tajo_sf_pipeline.mapping.types import BrevoType, loss
-from tajo_sf_pipeline.window import NEVER
+from tajo_sf_pipeline.mapping.source_columns import Given, Sources
+from tajo_sf_pipeline.mapping.types import loss
 
-__all__ = ["REJECTED", "Column", "MappedBatch", "Mapper"]
+__all__ = ["REJECTED", "MappedBatch", "Mapper"]
 MOMENT = pa.timestamp("us", tz="UTC")
 # Raise it when the same row would be sent in another form: every fingerprint changes with it.
 _FORM = 1
@@ -38,19 +38,6 @@ _WITHOUT_KEY = {
     "SMS": "has no phone number",
     "event_id": "has no event id",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A source by its name, the attribute that it becomes, and the type of its values.
-
-    `options` are those that the mapping names.
-    """
-
-    name: str
-    attribute: str
-    type: BrevoType
-    options: tuple[str, ...] = ()
 
 
 class MappedBatch(NamedTuple):
@@ -77,11 +64,11 @@ class Mapper:
         self._audience = audience
         self._window_end = pa.scalar(window_end.astimezone(UTC), MOMENT)
         self._sources = Sources(audience, source, timezone)
-        ways = Ways(
+        routes = Ways(
             timezone, audience.phone_region, contacts=audience.destination.kind == "contacts"
         )
         self.fields = tuple(
-            prepare(name, self._sources.name(name), field, self._sources.type(name), ways)
+            prepare(name, self._sources.name(name), field, self._sources.type(name), routes)
             for name, field in self._sources.fields.items()
         )
         self._key = next(field for field in self.fields if field.field.to == audience.key_target)
@@ -93,7 +80,7 @@ class Mapper:
         self._version = _mapping_version(audience)
 
     def map(self, batch: pa.RecordBatch, first_row: int) -> MappedBatch:
-        """Give the mapped rows and the rejects of a batch whose rows count from `first_row`."""
+        """Return the mapped rows and the rejects of a batch whose rows count from `first_row`."""
         given = self._sources.read(batch)
         rows = pa.array(np.arange(first_row, first_row + batch.num_rows))
         reasons = Reasons(rows, given[self._key.source].values.cast(pa.string()))
@@ -147,10 +134,10 @@ class Mapper:
                     reasons.add(batch.schema.names[place], REQUIRED, missing, beside[name])
         if to.event_from is not None:
             name = batch.schema.names[self._sources.index(to.event_from)]
-            wrong = forms.wrong_names(beside["_event"])
+            wrong = payload_builders.wrong_names(beside["_event"])
             reasons.add(name, "event name", wrong, beside["_event"])
         if to.kind == "events":
-            nobody = forms.of_nobody(made)
+            nobody = payload_builders.of_nobody(made)
             reasons.add(self.key_name, REQUIRED, nobody, made[self._key.to])
         if "event_date" in made:
             dates = made["event_date"]
@@ -181,7 +168,7 @@ class Mapper:
     def _payloads(self, keys: pa.Array, columns: Mapping[str, pa.Array]) -> pa.Array:
         to = self._audience.destination
         fields = [
-            forms.Made(
+            payload_builders.Made(
                 field.to,
                 columns[field.to],
                 field.field.nulls or self._audience.nulls,
@@ -190,11 +177,11 @@ class Mapper:
             for field in self.fields
         ]
         if to.kind == "objects":
-            return forms.objects(keys, fields, to, columns.get("_linked"))
+            return payload_builders.objects(keys, fields, to, columns.get("_linked"))
         if to.kind == "contacts":
-            return forms.contacts(keys, fields, self._audience.key_target)
+            return payload_builders.contacts(keys, fields, self._audience.key_target)
         names = columns["_event"] if to.event_from is not None else to.event
-        return forms.events(keys, fields, names, written(columns["_version"]))
+        return payload_builders.events(keys, fields, names, written(columns["_version"]))
 
     def _misspelt(self, columns: Mapping[str, pa.Array]) -> dict[str, int]:
         return {
@@ -204,8 +191,8 @@ class Mapper:
             for domain, meant, rows in misspelt(columns[field.to])
         }
 
-    def _columns(self) -> Iterator[Column]:
-        """Give the attributes of contacts that are written; identifiers are always there."""
+    def _columns(self) -> Iterator[WrittenColumn]:
+        """Return the attributes of contacts that are written; identifiers are always there."""
         kind = self._audience.destination.kind
         for field in self.fields:
             name = field.to.removeprefix(CONTACT)
@@ -213,7 +200,7 @@ class Mapper:
                 continue
             if name not in {"email", "ext_id", *PHONES, *FLAGS}:
                 made = "text" if field.field.mask else field.type.brevo
-                yield Column(field.name, name, made, field.field.options)
+                yield WrittenColumn(field.name, name, made, field.field.options)
 
     def _losses(self) -> Iterator[str]:
         for field in self.fields:

@@ -59,6 +59,6 @@ def refused(values: pa.Array, good: pa.Array, problem: str) -> Normalised:
 
 
 def first_problem(*problems: pa.Array | None) -> pa.Array | None:
-    """Give the first problem of each row; None where no column has any."""
+    """Return the first problem of each row; None where no column has any."""
     found = [each for each in problems if each is not None]
     return pc.coalesce(*found) if found else None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline.masking import masked
+from tajo_sf_pipeline.telemetry.masking import masked
 
 _TEXT = pa.string()
 REQUIRED = "required"
@@ -42,7 +42,7 @@ class Reasons:
         return pc.is_null(self._texts) if self._told else None
 
     def rejected(self) -> pa.RecordBatch:
-        """Give the rejects in the order of the rows."""
+        """Return the rejects in the order of the rows."""
         if not self._told:
             return pa.RecordBatch.from_pylist([], schema=REJECTED)
         parts = [self._part(*told) for told in self._told]
@@ -66,7 +66,7 @@ class Reasons:
 
 
 def duplicates(losers: pa.Table, column: str, reason: str) -> pa.Table:
-    """Give the rejects of rows (`_row`, `_key`, `kept_row`) whose key another row has too."""
+    """Return the rejects of rows (`_row`, `_key`, `kept_row`) whose key another row has too."""
     rows = losers.num_rows
     return pa.table(
         [

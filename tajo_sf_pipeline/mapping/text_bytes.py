@@ -23,7 +23,7 @@ def is_ascii(texts: pa.StringArray) -> bool:
 
 
 def _bytes(texts: pa.StringArray) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-    """Give the bytes of all values; those beneath a null may be among them."""
+    """Return the bytes of all values; those beneath a null may be among them."""
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
         return np.empty(0, np.uint8)

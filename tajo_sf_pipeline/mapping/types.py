@@ -9,7 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.field_mapping import TypeName
+from tajo_sf_pipeline.audience.field_mapping import TypeName
 
 # developers.brevo.com/reference/createattribute: the types of an attribute.
 BrevoType = Literal["text", "float", "boolean", "date", "category", "multiple-choice"]
@@ -89,7 +89,7 @@ def family(column: pa.DataType) -> Family | None:
 
 
 def default_type(column: pa.DataType, *, to_the_day: bool = True) -> TypeName | None:
-    """Give the type that a column has where the mapping says none.
+    """Return the type that a column has where the mapping says none.
 
     A moment is a date `to_the_day`, as in a contact's attributes; elsewhere it keeps its time.
     """

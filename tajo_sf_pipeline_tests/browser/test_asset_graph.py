@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline_tests import chromium
 from tajo_sf_pipeline_tests.dagster_processes import Dagster
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -90,7 +90,7 @@ def test_a_date_materialized_from_the_page_arrives_in_brevo(
     for step, check in {"mapped": "attributes_fit", "sync": "conservation"}.items():
         _open(page, dagster, f"assets/daily/{step}?view=checks&checkDetail={check}")
         expect(page.get_by_text("Passed", exact=True).first).to_be_visible(timeout=SOON)
-    assert "backfill" == parquet.notes(dated.places("daily").extract(yesterday))["path"]
+    assert "backfill" == parquet.notes(dated.paths("daily").extract(yesterday))["path"]
     contact = dated.brevo.contacts()["daily@example.com"]
     assert day == contact["attributes"]["DAILY_DATE"]
 

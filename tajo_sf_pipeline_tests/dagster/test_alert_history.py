@@ -12,12 +12,12 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from tajo_sf_pipeline.alerts import messages
-from tajo_sf_pipeline.alerts.configuration import Alerts
 from tajo_sf_pipeline.alerts.rules import Alert
 from tajo_sf_pipeline.alerts.senders import Waiting, deliver
+from tajo_sf_pipeline.config.alerting import Alerts
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.alerting import alert_sensors
 from tajo_sf_pipeline.errors import VendorOutageError
-from tajo_sf_pipeline.settings import Settings
 from tajo_sf_pipeline_tests.receivers import Hook, hook
 
 DAY = "2026-11-10"

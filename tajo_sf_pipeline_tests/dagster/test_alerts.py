@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from tajo_sf_pipeline import defs
-from tajo_sf_pipeline.alerts.configuration import Alerts
 from tajo_sf_pipeline.alerts.rules import Alert, Ended, Judge, Judged, Problem, State
+from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline_tests.dagster_sensors import Sensors, built
 from tajo_sf_pipeline_tests.receivers import Hook, hook

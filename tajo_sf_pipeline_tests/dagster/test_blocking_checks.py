@@ -6,13 +6,13 @@ from typing import Any, cast
 import dagster as dg
 import pytest
 
+from tajo_sf_pipeline.audience.check_rules import ON_MAPPED
+from tajo_sf_pipeline.checks.verdict import Verdict
 from tajo_sf_pipeline.defs import checks
 from tajo_sf_pipeline.defs.checks import COVERED, stop_unless_judged, stopped
 from tajo_sf_pipeline.defs.metadata import of_mapping
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, TajoError
-from tajo_sf_pipeline.quality.rules import ON_MAPPED
-from tajo_sf_pipeline.quality.verdict import Verdict
-from tajo_sf_pipeline.stages import Partition
 
 BLOCKING = [rule.name for rule in ON_MAPPED if rule.blocking and rule.name != COVERED]
 WRONG = Verdict(passed=False, problems=("two rows are one contact",))

@@ -16,9 +16,10 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
 import tajo_sf_pipeline.defs
-from tajo_sf_pipeline import defs, settings
-from tajo_sf_pipeline.audiences import shipped_folder
-from tajo_sf_pipeline.quality.rules import ON_MAPPED, ON_SYNC
+from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience.catalog import shipped_folder
+from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC
+from tajo_sf_pipeline.config import settings
 
 AUDIENCES = ("analytics", "customers", "segments")
 TABLES = ("CUSTOMERS", "ORDERS")

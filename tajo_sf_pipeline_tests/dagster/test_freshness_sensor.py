@@ -13,11 +13,11 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.test_utils import create_run_for_test
 
 from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience.freshness import Freshness, Movement, Reached, missed, reached, told
+from tajo_sf_pipeline.audience.statement import Statement, Table
 from tajo_sf_pipeline.defs import runs
-from tajo_sf_pipeline.freshness import Freshness, Movement, Reached, missed, reached, told
-from tajo_sf_pipeline.snowflake import freshness
-from tajo_sf_pipeline.snowflake.transports import question
-from tajo_sf_pipeline.statement import Statement, Table
+from tajo_sf_pipeline.sources.snowflake import table_changes
+from tajo_sf_pipeline.sources.snowflake.transports import question
 from tajo_sf_pipeline_tests.dagster_sensors import Sensors
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -399,7 +399,7 @@ def test_what_cannot_be_told_is_said(watched: Watched) -> None:
     source = question(settings.snowflake, settings.path.parent)
     seen = Table("MARKETING_DB", "PUBLIC", watched.table)
     hidden = Table("MARKETING_DB", "PUBLIC", "NO_SUCH_TABLE")
-    answer = freshness.tokens(source, [seen, hidden])
+    answer = table_changes.tokens(source, [seen, hidden])
     assert [seen] == list(answer.told)
     assert {hidden: "MARKETING_DB.PUBLIC.NO_SUCH_TABLE is not shown to the role"} == answer.untold
 

@@ -11,15 +11,15 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from tajo_sf_pipeline.audience import Audience
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Table
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import sensors
 from tajo_sf_pipeline.defs.history import failed, synced
 from tajo_sf_pipeline.defs.missed_dates import missed_dates_sensor
 from tajo_sf_pipeline.defs.sensors import Memory
 from tajo_sf_pipeline.errors import TajoError, VendorOutageError
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.snowflake.freshness import Altered, Tokens
-from tajo_sf_pipeline.statement import Table
+from tajo_sf_pipeline.sources.snowflake.table_changes import Altered, Tokens
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 TABLE = Table("DB", "PUBLIC", "PEOPLE")

@@ -12,8 +12,8 @@ from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.one_run import OneRun
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import ConfigurationError, VendorOutageError
-from tajo_sf_pipeline.stages import Partition
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 PATHS = ("incremental", "backfill")

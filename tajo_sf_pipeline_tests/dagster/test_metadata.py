@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from tajo_sf_pipeline.config.settings import Brevo, Snowflake
 from tajo_sf_pipeline.defs import links
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.settings import Brevo, Snowflake
 from tajo_sf_pipeline_tests.shops import PEOPLE, Shop, values
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 

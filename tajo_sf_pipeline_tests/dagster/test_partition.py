@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from dagster._serdes import serialize_value
 
-from tajo_sf_pipeline import defs, stages
+from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.engine import pipeline
 from tajo_sf_pipeline.errors import ConfigurationError, GuardError
 from tajo_sf_pipeline_tests.shops import CHECKS, COLUMNS, MAPPING, PEOPLE, Shop, values
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -40,7 +41,7 @@ def test_extract_tells_of_its_statement(shop: Shop) -> None:
     assert [("EMAIL", "string"), ("FIRST_NAME", "string"), ("POINTS", "decimal128(38, 0)")] == [
         (column.name, column.type) for column in found["dagster/column_schema"].columns[:3]
     ]
-    assert str(shop.workspace.places(shop.audience).extract(shop.today)) == found["file"]
+    assert str(shop.workspace.paths(shop.audience).extract(shop.today)) == found["file"]
     assert len("01b2c3d4-0000-0000-0000-000000000000") == len(found["query_id"])
     assert 0 <= found["executing_seconds"] <= found["seconds"]
     assert 0 < found["arrow_bytes"]
@@ -120,15 +121,15 @@ def test_a_damaged_mapping_never_reaches_brevo(
     failing: str,
 ) -> None:
     """The file on disk is damaged: the blocking check fails, and sync never starts."""
-    real = stages.Partition.map
+    real = pipeline.Partition.map
 
-    def mapped_and_damaged(partition: stages.Partition) -> stages.Mapped:
+    def mapped_and_damaged(partition: pipeline.Partition) -> pipeline.Mapped:
         told = real(partition)
-        file = partition.places.mapped(partition.day)
+        file = partition.paths.mapped(partition.day)
         pq.write_table(damage(pq.read_table(file)), file)
         return told
 
-    monkeypatch.setattr(stages.Partition, "map", mapped_and_damaged)
+    monkeypatch.setattr(pipeline.Partition, "map", mapped_and_damaged)
     with pytest.raises(GuardError, match=failing):
         shop.run()
     run = shop.failed_run()
@@ -238,15 +239,15 @@ def test_a_full_run_is_told_by_its_tag(workspace: Workspace) -> None:
 
 def partition_in_a_run(
     workspace: Workspace, days_ago: int, tags: Mapping[str, str]
-) -> stages.Partition:
+) -> pipeline.Partition:
     """Ask from inside a real run, since only that has tags, for the partition it is about."""
     workspace.audience("people", "SELECT email FROM people", {"email": "email"})
     settings = workspace.settings()
-    seen: list[stages.Partition] = []
+    seen: list[pipeline.Partition] = []
 
     @dg.asset(partitions_def=sync_dates(settings))
     def asking(context: dg.AssetExecutionContext) -> None:
-        of = PartitionOf(settings, workspace.load("people"), stages.silent)
+        of = PartitionOf(settings, workspace.load("people"), pipeline.silent)
         seen.append(of(context))
 
     day = settings.today() - timedelta(days=days_ago)

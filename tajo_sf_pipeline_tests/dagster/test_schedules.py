@@ -8,8 +8,8 @@ import pytest
 from dagster._utils.schedules import cron_string_iterator
 
 from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience.window import Window
 from tajo_sf_pipeline.defs.schedules import days_from, due_at, longest_pause
-from tajo_sf_pipeline.window import Window
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 # A spring day of 23 hours and an autumn day of 25 stand in each; Lord Howe moves by half an hour.

@@ -12,6 +12,7 @@ import pytest
 from tajo_sf_pipeline.defs.failures import RETRIES, TERMINAL_TAG, step
 from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,7 +27,6 @@ from tajo_sf_pipeline.errors import (
     UncertainError,
     VendorOutageError,
 )
-from tajo_sf_pipeline.stages import Partition
 
 TOLD = ("TAJO-999", "it happened", "Do this.")
 AGAIN = (VendorOutageError, RateLimitError, UncertainError, IncompleteError)

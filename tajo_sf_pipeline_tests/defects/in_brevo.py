@@ -232,14 +232,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="an address in Brevo's message stands in the error",
-        file="tajo_sf_pipeline/brevo/refusals.py",
+        file="tajo_sf_pipeline/brevo/error_translation.py",
         before="    told = _EMAIL.sub(lambda found: masked(found[0]), told)\n",
         after="",
         found_by=(f"{_FAULTS}::test_s17_every_refusal_is_told_by_its_kind",),
     ),
     Defect(
         what="a conflict is told as a refusal like any other",
-        file="tajo_sf_pipeline/brevo/refusals.py",
+        file="tajo_sf_pipeline/brevo/error_translation.py",
         before="        return tuple(str(name).lower() for name in named)\n",
         after="        return ()\n",
         found_by=(f"{_FAULTS}::test_s17_every_refusal_is_told_by_its_kind",),

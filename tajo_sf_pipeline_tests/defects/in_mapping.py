@@ -17,7 +17,7 @@ _FOR_EVER = f"{_FINGERPRINTS}::test_s26_a_fingerprint_is_the_same_for_ever"
 DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="an upgrade sends every contact that has a list or a flag again",
-        file="tajo_sf_pipeline/mapping/payload.py",
+        file="tajo_sf_pipeline/mapping/json_payload.py",
         before=('"null")\n        payloads'),
         after=('"NULL")\n        payloads'),
         found_by=(
@@ -27,7 +27,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="a contact that loses one flag and gets the other is not told to Brevo",
-        file="tajo_sf_pipeline/mapping/payload.py",
+        file="tajo_sf_pipeline/mapping/json_payload.py",
         before='pc.binary_join_element_wise(payloads, name, told, "\\n")',
         after='pc.binary_join_element_wise(payloads, told, "\\n")',
         found_by=(f"{_EDGES}::test_s03_what_is_sent_beside_a_payload_is_told_apart[one0-other0]",),
@@ -41,7 +41,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="an upgrade sends every contact again, for the seed of the hash is another",
-        file="tajo_sf_pipeline/mapping/payload.py",
+        file="tajo_sf_pipeline/mapping/json_payload.py",
         before="repeat(xxh3_64_intdigest(version))",
         after='repeat(int.from_bytes(version[:8], "little"))',
         found_by=(f"{_MAPPER}::test_s03_fingerprint_is_the_same_for_ever",),
@@ -69,49 +69,49 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="events are dated by the sync's window and not by what the source says",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='if "event_date" in by_target else versions',
         after='if "date" in by_target else versions',
         found_by=(f"{_MAPPER}::test_maps[events]",),
     ),
     Defect(
         what="an event whose answer was lost cannot be found again, and is doubled",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='[Member("event_id", keys), *(field.member() for field in _own(fields))]',
         after="[*(field.member() for field in _own(fields))]",
         found_by=(f"{_MAPPER}::test_maps[events]",),
     ),
     Defect(
         what="events of a landline number are nobody's",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='"LANDLINE_NUMBER": "landline_number_id"',
         after='"LANDLINE_NUMBER": "landline_id"',
         found_by=(f"{_FOR_EVER}[event: of a landline]",),
     ),
     Defect(
         what="the ext_id beside an address is not written",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='"EXT_ID" if field.to == "ext_id" else None',
         after="None",
         found_by=(f"{_MAPPER}::test_maps[an own id that is not the key is an attribute]",),
     ),
     Defect(
         what="a contact without an address loses its whole row",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='return [pc.fill_null(joined(parts), "")] if values.null_count else parts',
         after="return [*parts]",
         found_by=(f"{_MAPPER}::test_maps[keyed by an own id]",),
     ),
     Defect(
         what="a record without a link is not sent at all",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='        parts.append(pc.fill_null(link, ""))',
         after="        parts.append(link)",
         found_by=(f"{_MAPPER}::test_maps[objects, linked]",),
     ),
     Defect(
         what="events go to a name that Brevo refuses as a whole batch",
-        file="tajo_sf_pipeline/mapping/forms.py",
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
         before='{1,255}$")',
         after='{1,256}$")',
         found_by=(f"{_EDGES}::test_s16_a_name_that_brevo_does_not_take_for_an_event[name1-False]",),
@@ -169,7 +169,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="a text with a backslash breaks the whole request",
-        file="tajo_sf_pipeline/mapping/payload.py",
+        file="tajo_sf_pipeline/mapping/json_payload.py",
         before='_ESCAPES = {"\\\\": "\\\\\\\\", \'"\': \'\\\\"\'}',
         after="_ESCAPES = {'\"': '\\\\\"'}",
         found_by=(f"{_MAPPER}::test_s15_on_the_wire[text]",),
@@ -193,7 +193,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="the options of a contact go to its neighbour, where a row has none",
-        file="tajo_sf_pipeline/mapping/payload.py",
+        file="tajo_sf_pipeline/mapping/json_payload.py",
         before="lengths = pc.fill_null(pc.list_value_length(column), 0)",
         after="lengths = pc.fill_null(pc.list_value_length(column), 1)",
         found_by=(f"{_MAPPER}::test_s15_on_the_wire[list]",),
@@ -208,7 +208,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="numbers without a country get none, though the audience names it",
         file="tajo_sf_pipeline/mapping/choice.py",
-        before="region = field.region or ways.phone_region",
+        before="region = field.region or routes.phone_region",
         after="region = field.region",
         found_by=(
             f"{_MAPPER}::test_maps[one bad field costs the contact where nothing else is said]",
@@ -217,7 +217,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="the dates of contacts are those of UTC, not of the shop",
         file="tajo_sf_pipeline/mapping/choice.py",
-        before="moments.dates(field.timezone or ways.timezone, field.format)",
+        before="moments.dates(field.timezone or routes.timezone, field.format)",
         after='moments.dates(field.timezone or "UTC", field.format)',
         found_by=(f"{_MAPPER}::test_maps[a moment is the date in the workspace's zone]",),
     ),
@@ -264,14 +264,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="one row whose expression fails fails the whole extract",
-        file="tajo_sf_pipeline/mapping/sources.py",
+        file="tajo_sf_pipeline/mapping/source_columns.py",
         before='f"TRY({each.sql}) AS v{n}, TRY',
         after='f"({each.sql}) AS v{n}, TRY',
         found_by=(f"{_MAPPER}::test_maps[an expression that fails rejects its row only]",),
     ),
     Defect(
         what="of two columns of one name the mapping takes one by accident",
-        file="tajo_sf_pipeline/mapping/sources.py",
+        file="tajo_sf_pipeline/mapping/source_columns.py",
         before="if times[name.lower()] > 1 and",
         after="if times[name] > 1 and",
         found_by=(f"{_EDGES}::test_s16_two_columns_of_one_name_are_refused",),
@@ -385,21 +385,21 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="a row without a key passes the check",
-        file="tajo_sf_pipeline/quality/rows.py",
+        file="tajo_sf_pipeline/checks/rows.py",
         before="        if rows == keys:",
         after="        if rows == keys + nulls:",
         found_by=(f"{_QUALITY}::test_a_key_is_there_and_there_once[null]",),
     ),
     Defect(
         what="rows that the mapping loses are not missed",
-        file="tajo_sf_pipeline/quality/rows.py",
+        file="tajo_sf_pipeline/checks/rows.py",
         before="return Verdict(not lost, found, problems)",
         after="return Verdict(lost >= 0, found, problems)",
         found_by=(f"{_QUALITY}::test_a_row_that_is_neither_mapped_nor_rejected_is_missed",),
     ),
     Defect(
         what="a guard on the volume only warns",
-        file="tajo_sf_pipeline/quality/rows.py",
+        file="tajo_sf_pipeline/checks/rows.py",
         before="problems=(told,), mild=limit is None)",
         after="problems=(told,), mild=True)",
         found_by=(
@@ -408,21 +408,21 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="a column that becomes text passes as the same",
-        file="tajo_sf_pipeline/quality/schema.py",
+        file="tajo_sf_pipeline/checks/schema.py",
         before="passed=not gone and not retyped",
         after="passed=not gone",
         found_by=(f"{_QUALITY}::test_drift_is_what_the_mapping_would_feel[another type]",),
     ),
     Defect(
         what="a check that was softened to a warning blocks",
-        file="tajo_sf_pipeline/quality/rules.py",
+        file="tajo_sf_pipeline/audience/check_rules.py",
         before='blocking=blocking and severity == "error"',
         after="blocking=blocking",
         found_by=(f"{_QUALITY}::test_an_audience_softens_a_check[a warning]",),
     ),
     Defect(
         what="an audience switches off the check of lost rows",
-        file="tajo_sf_pipeline/quality/rules.py",
+        file="tajo_sf_pipeline/audience/check_rules.py",
         before="if RULES[name].fixed:",
         after="if RULES[name].fixed is None:",
         found_by=(
@@ -432,14 +432,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="a choice in other letters is refused, though Brevo takes it",
-        file="tajo_sf_pipeline/quality/choices.py",
+        file="tajo_sf_pipeline/checks/choices.py",
         before="if value.strip().lower() not in known",
         after="if value.strip() not in known",
         found_by=(f"{_QUALITY}::test_choices_are_those_that_brevo_has[all known]",),
     ),
     Defect(
         what="a phone number in Brevo's reason stands in the log",
-        file="tajo_sf_pipeline/quality/personal.py",
+        file="tajo_sf_pipeline/telemetry/personal.py",
         before="return _NUMBER.sub(lambda found: masked(found[0]), text)",
         after="return text",
         found_by=(

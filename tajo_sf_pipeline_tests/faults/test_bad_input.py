@@ -246,7 +246,7 @@ def noise(workspace: Workspace) -> Workspace:
 
 def test_disk_full_while_extracting(noise: Workspace) -> None:
     """A file that cannot be written whole is taken away; an earlier extract stays as it was."""
-    extract = noise.places("noise").extract(noise.settings().today())
+    extract = noise.paths("noise").extract(noise.settings().today())
     before = extract.read_bytes()
     _noise(noise, 60_000)
     ran = _sync_on_a_full_disk(noise)

@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tajo_sf_pipeline.brevo import campaigns, contacts, events, imports, lists, refusals
+from tajo_sf_pipeline.audience.destination import Campaign, Destination, Sender
+from tajo_sf_pipeline.brevo import campaigns, contacts, error_translation, events, imports, lists
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Flags, Identifier
-from tajo_sf_pipeline.destination import Campaign, Destination, Sender
+from tajo_sf_pipeline.config.settings import Brevo, BrevoOAuth
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
     PermissionDeniedError,
@@ -32,7 +33,6 @@ from tajo_sf_pipeline.errors import (
     UncertainError,
     VendorOutageError,
 )
-from tajo_sf_pipeline.settings import Brevo, BrevoOAuth
 from tajo_sf_pipeline_tests.case_files import each, read
 from tajo_sf_pipeline_tests.scripted_server import Answer, Scripted, scripted
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -99,7 +99,7 @@ def test_s17_every_refusal_is_told_by_its_kind(
     if isinstance(error, RefusedError):
         kept = case["answer"] if isinstance(case["answer"], dict) else {}
         assert (case["status"], kept) == (error.status, error.answer)
-        assert case.get("taken", []) == list(refusals.taken(dict(error.answer)))
+        assert case.get("taken", []) == list(error_translation.taken(dict(error.answer)))
         assert case.get("reason", error.reason) == error.reason
 
 
@@ -532,8 +532,8 @@ def test_s02_a_report_that_cannot_be_read_is_told(
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("way", ["one by one", "import"])
-def test_s10_names_arrive_as_they_are(account: Client, brevo: BrevoAccount, way: str) -> None:
+@pytest.mark.parametrize("route", ["one by one", "import"])
+def test_s10_names_arrive_as_they_are(account: Client, brevo: BrevoAccount, route: str) -> None:
     """Emoji, quotes, semicolons, control characters and right-to-left text, by either way."""
     rows = [
         json.dumps(
@@ -541,7 +541,7 @@ def test_s10_names_arrive_as_they_are(account: Client, brevo: BrevoAccount, way:
         )
         for n, name in enumerate(NAMES)
     ]
-    if way == "import":
+    if route == "import":
         list_id = lists.list_id(account, Destination(list='L "1"; سارة 🦊'))
         batch = pa.record_batch({"_payload": pa.array(rows, pa.string())})
         [(_, body)] = imports.bodies([batch], [list_id], clear=False)

@@ -20,12 +20,12 @@ import pytest
 import stamina
 from cryptography.hazmat.primitives import serialization
 
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sandbox import Sandbox, serve
-from tajo_sf_pipeline.snowflake import credentials, refusals, sql_api
-from tajo_sf_pipeline.snowflake.sql_api import SqlApi
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sources.snowflake import credentials, error_translation, sql_api
+from tajo_sf_pipeline.sources.snowflake.sql_api import SqlApi
 from tajo_sf_pipeline_tests.forwarder import forwarding_to
 from tajo_sf_pipeline_tests.workspaces import Ran, Workspace
 
@@ -104,7 +104,7 @@ def _extracted(workspace: Workspace) -> pa.Table:
     partition = _partition(workspace)
     with stamina.set_testing(True, attempts=10):
         extracted = partition.extract()
-    table = pq.read_table(partition.places.extract(partition.day))
+    table = pq.read_table(partition.paths.extract(partition.day))
     assert (extracted.rows, extracted.schema) == (table.num_rows, table.schema.remove_metadata())
     return table
 
@@ -365,7 +365,7 @@ def test_a_clock_that_is_wrong(
 ) -> None:
     """Of a token that is refused for its time the difference to Snowflake's clock is told."""
     monkeypatch.setattr(credentials, "datetime", _wrong_by(minutes))
-    monkeypatch.setattr(refusals, "datetime", _wrong_by(minutes))
+    monkeypatch.setattr(error_translation, "datetime", _wrong_by(minutes))
     if minutes < 0:
         # A token that is two minutes old as it is made is refused by this rule alone.
         snowflake.plan("clock_skew", seconds=0, times=ALWAYS)
@@ -425,7 +425,7 @@ def test_408_to_the_submission(people: Workspace, snowflake: Snowflake) -> None:
         },
         timeout=30,
     )
-    error = refusals.refusal(answer, settings, "sql/people.sql")
+    error = error_translation.refusal(answer, settings, "sql/people.sql")
     assert (408, "TAJO-502") == (answer.status_code, error.code)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tajo_sf_pipeline.destination import Destination
+from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.errors import ConfigurationError, TajoError, VendorOutageError
-from tajo_sf_pipeline.sync import steps
-from tajo_sf_pipeline.sync.journal import Journal
+from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state.journal import Journal
 from tajo_sf_pipeline_tests.killed_sync import killed
 from tajo_sf_pipeline_tests.mapped_rows import Engine, audience, person, write_mapped
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -83,7 +83,7 @@ def _arrived(engine: Engine) -> int:
 def test_s05_a_killed_import_is_found_again(engine_of: MakeEngine, step: str, imports: int) -> None:
     """Every row arrives; an import whose number is known is asked for and not sent again."""
     engine = engine_of()
-    write_mapped(engine.places, _people(MANY))
+    write_mapped(engine.paths, _people(MANY))
     killed(engine, step)
     run = engine.run(_people(MANY))
     assert (True, 0, 0) == (run.conserved, run.failed, run.pending)
@@ -92,14 +92,14 @@ def test_s05_a_killed_import_is_found_again(engine_of: MakeEngine, step: str, im
         _paths(engine)["contacts/import"],
     )
     assert MANY == engine.ledger.present()
-    assert not engine.places.journal.exists()
+    assert not engine.paths.journal.exists()
     assert [] == list((engine.home / "plans").glob("*/*"))
 
 
 def test_s05_killed_in_the_middle_of_single_calls(engine_of: MakeEngine) -> None:
     """Only the window in flight is written twice, and nobody is lost."""
     engine = engine_of()
-    write_mapped(engine.places, _people(60))
+    write_mapped(engine.paths, _people(60))
     killed(engine, "call.sent", times=40)
     run = engine.run(_people(60))
     assert (25, 35, True) == (run.unchanged, run.confirmed, run.conserved)
@@ -113,13 +113,13 @@ def test_s05_killed_events_are_never_doubled(
 ) -> None:
     """What Brevo shows has arrived. What it does not show waits for a person, or is sent."""
     engine = _events(engine_of, on_uncertain)
-    write_mapped(engine.places, [_event(number) for number in range(3)])
+    write_mapped(engine.paths, [_event(number) for number in range(3)])
     killed(engine, step)
     run = engine.run([_event(number) for number in range(4)])
     lost = step == "journal.written" and on_uncertain == "hold"
     assert (True, 3 if lost else 0) == (run.conserved, run.failed)
     assert 1 if lost else 4 == _arrived(engine)
-    assert 3 * lost == len(engine.letters())
+    assert 3 * lost == len(engine.dead_letters())
 
 
 def test_a_lost_answer_to_events_is_looked_up(engine_of: MakeEngine) -> None:
@@ -206,7 +206,7 @@ def test_ctrl_c_settles_what_was_answered(
         if step == "call.sent" and next(calls) == 29:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(steps, "watcher", interrupt)
+    monkeypatch.setattr(failpoints, "watcher", interrupt)
     with pytest.raises(KeyboardInterrupt) as stopped:
         engine.run(_people(60))
     assert "30 of 60 rows were accepted by Brevo" in stopped.value.__notes__[0]
@@ -222,10 +222,14 @@ def test_s06_a_refused_row_is_tried_again(engine_of: MakeEngine) -> None:
     engine = engine_of(sql="SELECT 1 WHERE :window_start < 1")
     engine.account.change(faults=[{"status": 400, "method": "POST", "path": "/v3/contacts"}])
     first = engine.run(_people(2))
-    assert (1, 1, ["p0@example.com"]) == (first.confirmed, first.failed, list(engine.letters()))
+    assert (1, 1, ["p0@example.com"]) == (
+        first.confirmed,
+        first.failed,
+        list(engine.dead_letters()),
+    )
     second = engine.run([person(5)])
     assert (1, 1, True) == (second.confirmed, second.retried, second.conserved)
-    assert {} == engine.letters()
+    assert {} == engine.dead_letters()
     assert 3 == len(engine.account.contacts())
 
 
@@ -234,10 +238,12 @@ def test_a_row_that_was_given_up_is_not_sent(engine_of: MakeEngine) -> None:
     engine = engine_of()
     engine.account.change(faults=[{"poison": "p0@example.com"}])
     engine.run(_people(2))
-    letters = engine.sync().letters
-    from tajo_sf_pipeline.sync.letter import Filter
+    dead_letters = engine.sync().dead_letters
+    from tajo_sf_pipeline.state.dead_letter import Filter
 
-    letters.end([letter.id for letter in letters.find(Filter(state="open"))], "discarded")
+    dead_letters.end(
+        [dead_letter.id for dead_letter in dead_letters.find(Filter(state="open"))], "discarded"
+    )
     before = engine.account.writes()
     run = engine.run(_people(2))
     assert (0, 1, 1, True) == (run.planned, run.rejected, run.unchanged, run.conserved)
@@ -249,20 +255,20 @@ def test_a_row_that_was_given_up_is_not_sent(engine_of: MakeEngine) -> None:
 def test_a_damaged_journal_is_refused(engine_of: MakeEngine, line: bytes) -> None:
     """Nobody guesses what was in flight: a person must see it."""
     engine = engine_of()
-    engine.places.journal.parent.mkdir(parents=True)
-    engine.places.journal.write_bytes(line)
+    engine.paths.journal.parent.mkdir(parents=True)
+    engine.paths.journal.write_bytes(line)
     with pytest.raises(ConfigurationError) as refused:
         engine.run(_people(2))
     assert "TAJO-128" == refused.value.code
-    assert line == engine.places.journal.read_bytes()
+    assert line == engine.paths.journal.read_bytes()
 
 
 def test_a_line_that_was_cut_off_announces_nothing(engine_of: MakeEngine) -> None:
     """The call of a window goes out after its line is whole: half a line was never sent."""
     engine = engine_of()
-    engine.places.journal.parent.mkdir(parents=True)
-    engine.places.journal.write_bytes(b'{"sent": {"num')
-    assert () == Journal(engine.places.journal).unsettled
+    engine.paths.journal.parent.mkdir(parents=True)
+    engine.paths.journal.write_bytes(b'{"sent": {"num')
+    assert () == Journal(engine.paths.journal).unsettled
     assert 2 == engine.run(_people(2)).confirmed
 
 

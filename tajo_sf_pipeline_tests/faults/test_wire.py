@@ -10,7 +10,7 @@ import pytest
 
 from tajo_sf_pipeline.errors import VendorOutageError
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.engine import Engine
 from tajo_sf_pipeline_tests.forwarder import Behaviour, Fault, Forwarder, faultless, forwarding_to
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace

@@ -56,7 +56,7 @@ def _inside(path: Path) -> Iterator[str]:
         case ".duckdb":
             yield from _ledger(path)
         case ".sqlite":
-            yield from _letters(path)
+            yield from _dead_letters(path)
         case ".parquet":
             yield from _parquet(path)
         case ".arrow":
@@ -83,7 +83,7 @@ def _ledger(path: Path) -> Iterator[str]:
         yield from (f"runs.summary: {', '.join(json.loads(text))}" for (text,) in summaries)
 
 
-def _letters(path: Path) -> Iterator[str]:
+def _dead_letters(path: Path) -> Iterator[str]:
     with closing(sqlite3.connect(path)) as database:
         [(version,)] = database.execute("PRAGMA user_version").fetchall()
         yield f"version {version}"

@@ -16,14 +16,17 @@ import dagster as dg
 import httpx
 import pytest
 
-from tajo_sf_pipeline import audiences, defs, inspection, settings
-from tajo_sf_pipeline.audiences import Audiences
+from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.catalog import Audiences
+from tajo_sf_pipeline.checks import inspection
+from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.settings import Settings
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.sync import steps
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.releases import stores
 from tajo_sf_pipeline_tests.releases.restored import FOLDER, change, restored, without
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -63,7 +66,7 @@ def _partition(
 @functools.cache
 def _loaded(file: Path) -> tuple[Settings, Audiences]:
     loaded = settings.load(file)
-    return loaded, audiences.load(loaded)
+    return loaded, catalog.load(loaded)
 
 
 def _synced(workspace: Workspace, name: str, **more: Any) -> Summary:
@@ -91,10 +94,10 @@ def _members(workspace: Workspace, name: str) -> list[str]:
     return sorted(email.partition("@")[0] for email in members)
 
 
-def _letters(workspace: Workspace, audience: str, state: str = "all") -> dict[str, int]:
+def _dead_letters(workspace: Workspace, audience: str, state: str = "all") -> dict[str, int]:
     """Count dead letters, as the command lists them."""
     ran = workspace.tajo("dead-letters", "list", "--json", "--audience", audience, "--state", state)
-    return dict(Counter(letter["state"] for letter in ran.json()["letters"]))
+    return dict(Counter(dead_letter["state"] for dead_letter in ran.json()["letters"]))
 
 
 def _events(workspace: Workspace, name: str) -> list[str]:
@@ -119,12 +122,14 @@ def test_s06_rows_that_failed_come_back_and_no_others(tmp_path: Path, sandbox: S
     """Each by one call, which closes its letter; the run after that sends nothing."""
     names = ("members", "refused")
     workspace = restored(tmp_path, sandbox, tables=names)
-    assert {"accepted": 1, "open": 1, "discarded": 1, "left": 1} == _letters(workspace, "refused")
-    assert {"open": 3} == _letters(workspace, "members")
+    assert {"accepted": 1, "open": 1, "discarded": 1, "left": 1} == _dead_letters(
+        workspace, "refused"
+    )
+    assert {"open": 3} == _dead_letters(workspace, "members")
     call = [("POST", "/v3/contacts")]
     assert dict.fromkeys(names, call) == {name: _sent(workspace, name) for name in names}
-    assert {"accepted": 2, "discarded": 1, "left": 1} == _letters(workspace, "refused")
-    assert {"accepted": 1, "open": 2} == _letters(workspace, "members")
+    assert {"accepted": 2, "discarded": 1, "left": 1} == _dead_letters(workspace, "refused")
+    assert {"accepted": 1, "open": 2} == _dead_letters(workspace, "members")
     assert ["ann", "bob", "dee", "gus", "jon", "stranger"] == _members(workspace, "gold")
     assert {name: [] for name in names} == {name: _sent(workspace, name) for name in names}
 
@@ -200,11 +205,11 @@ def test_a_held_event_is_held_until_it_is_replayed(tmp_path: Path, sandbox: Sand
     arrived = ["purchases0", "purchases1", "purchases2"]
     assert arrived == _events(workspace, "purchased")
     ran = workspace.tajo("dead-letters", "list", "--json", "--audience", "purchases")
-    first = min(letter["id"] for letter in ran.json()["letters"])
+    first = min(dead_letter["id"] for dead_letter in ran.json()["letters"])
     replayed = workspace.tajo("dead-letters", "replay", str(first), "--json")
     assert {"accepted": 1} == replayed.json()["letters"], replayed.err
     assert [*arrived, "purchases3"] == _events(workspace, "purchased")
-    assert {"accepted": 1, "open": 1, "discarded": 1} == _letters(workspace, "purchases")
+    assert {"accepted": 1, "open": 1, "discarded": 1} == _dead_letters(workspace, "purchases")
 
 
 def test_s05_imports_that_were_in_flight_are_settled(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -221,7 +226,7 @@ def test_s05_imports_that_were_in_flight_are_settled(tmp_path: Path, sandbox: Sa
         name: workspace.brevo.lists()[name] for name in ("high", "low")
     }
     assert [] == [*(workspace.home / "plans" / "loyalty").iterdir()]
-    assert not workspace.places("loyalty").journal.exists()
+    assert not workspace.paths("loyalty").journal.exists()
     assert [] == _sent(workspace, "loyalty")
 
 
@@ -240,7 +245,7 @@ def test_s05_events_that_were_in_flight_are_looked_up(tmp_path: Path, sandbox: S
     there = _synced(workspace, "reviews", day=FIRST)
     lost = _synced(workspace, "carts", day=FIRST)
     assert (2, 2) == (there.unchanged, lost.failed)
-    assert {"open": 2} == _letters(workspace, "carts")
+    assert {"open": 2} == _dead_letters(workspace, "carts")
     assert [] == _writes(workspace)
     assert (["reviews0", "reviews1"], []) == tuple(
         _events(workspace, name) for name in ("reviewed", "cart_left")
@@ -293,8 +298,8 @@ def test_commands_read_it(tmp_path: Path, sandbox: Sandbox) -> None:
     [jon] = workspace.tajo(
         *("dead-letters", "list", "--json", "--audience", "members"), "--kind", "validation"
     ).json()["letters"]
-    letter = workspace.tajo("dead-letters", "show", str(jon["id"]), "--json").json()
-    assert ("jon@example.com", "gold") == (letter["key"], letter["source"]["TIER"])
+    dead_letter = workspace.tajo("dead-letters", "show", str(jon["id"]), "--json").json()
+    assert ("jon@example.com", "gold") == (dead_letter["key"], dead_letter["source"]["TIER"])
 
 
 # Jon was refused on both days.
@@ -398,7 +403,7 @@ def test_todays_code_writes_the_same_form(
         if imports == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(steps, "watcher", stop)
+    monkeypatch.setattr(failpoints, "watcher", stop)
     with pytest.raises(KeyboardInterrupt):
         _synced(workspace, "loyalty", day=FIRST)
     assert _golden() == stores.told(workspace.home, "members", "loyalty")

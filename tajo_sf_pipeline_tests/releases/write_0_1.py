@@ -24,12 +24,12 @@ from typing import Any
 import httpx
 
 from tajo_sf_pipeline import defs
-from tajo_sf_pipeline import settings as workspace_file
-from tajo_sf_pipeline.audiences import load
+from tajo_sf_pipeline.audience.catalog import load
+from tajo_sf_pipeline.config import settings as workspace_file
 from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.sandbox import serve
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.sync import steps
+from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline_tests.releases import brevo_rows
 from tajo_sf_pipeline_tests.releases.restored import FOLDER, KEY, PREFIX, in_tajo_yaml
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
@@ -96,7 +96,7 @@ class Writer:
         assert not ran.code, ran.err
         return ran.json()
 
-    def letter(self, audience: str, key: str) -> str:
+    def dead_letter(self, audience: str, key: str) -> str:
         """Give the number of an open dead letter."""
         found = self.tajo("dead-letters", "list", "--audience", audience)["letters"]
         log = json.dumps(found)
@@ -161,7 +161,7 @@ class Writer:
         self.audience("refused", "email, points", mapping)
         self.brevo.change(faults=[{"poison": f"{name}@"} for name in names[1:]])
         self.in_dagster("refused", FIRST)
-        self.tajo("dead-letters", "discard", self.letter("refused", "given_up@example.com"))
+        self.tajo("dead-letters", "discard", self.dead_letter("refused", "given_up@example.com"))
         self.brevo.change(faults=[{"poison": f"{name}@"} for name in names[1:3]])
         self.table("refused", "email,points", rows[:-1])
         self.in_dagster("refused", SECOND)
@@ -187,8 +187,8 @@ class Writer:
         del rows[4]
         self.table("visits", columns, rows)
         self.sync("visits", SECOND)
-        letter = self.letter("visits", "no address")
-        assert not self.workspace.tajo("dead-letters", "replay", letter).code
+        dead_letter = self.dead_letter("visits", "no address")
+        assert not self.workspace.tajo("dead-letters", "replay", dead_letter).code
 
     def other_keys(self) -> None:
         """Contacts by the ids of the source, and by their phone numbers; changed once."""
@@ -261,7 +261,7 @@ class Writer:
         self._events("purchases", "purchased", 6)
         self.brevo.change(faults=[_LOST])
         self.sync("purchases", SECOND)
-        self.tajo("dead-letters", "discard", self.letter("purchases", "purchases5"))
+        self.tajo("dead-letters", "discard", self.dead_letter("purchases", "purchases5"))
 
     def killed_ones(self) -> None:
         """Kill runs: as the second import is answered, before events go out, and after."""
@@ -343,7 +343,7 @@ def _die(file: str, name: str, day: str, step: str, times: str) -> None:
     )
     partition.extract()
     partition.map()
-    steps.watcher = watch
+    failpoints.watcher = watch
     partition.sync()
 
 

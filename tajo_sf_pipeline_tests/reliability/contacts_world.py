@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline_tests.reliability.world import Rows, World
 
 SCHEMA = pa.schema(
@@ -56,7 +56,7 @@ class ContactsWorld(World):
         self.source[key] = Row(points, since)
         self.said.setdefault(key, set()).add(points)
 
-    def guests(self, keys: set[str]) -> None:
+    def preexisting(self, keys: set[str]) -> None:
         """Let somebody else make a mirror's list, with contacts on it, before there is a run."""
         if self.mode == "mirror" and keys:
             to = self.engine.audience.destination

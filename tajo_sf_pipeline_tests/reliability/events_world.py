@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline_tests.reliability.world import Rows, World
 
 SCHEMA = pa.schema(

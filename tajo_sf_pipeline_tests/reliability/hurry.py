@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from tajo_sf_pipeline.brevo import budget, imports
-from tajo_sf_pipeline.sync import batch_way, plan, single_way
+from tajo_sf_pipeline.destinations import batches, single_calls
+from tajo_sf_pipeline.planning import plan
 
 
 @contextmanager
@@ -18,9 +19,9 @@ def hurried(*, by_import: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "FEW", 0 if by_import else 100)
         patch.setattr(imports, "MAX_BODY", 300)  # two rows, or three
-        patch.setattr(single_way, "_WINDOW", 2)
-        patch.setattr(batch_way, "EVENTS", 2)
-        patch.setattr(batch_way, "_REMOVALS", 2)
+        patch.setattr(single_calls, "_WINDOW", 2)
+        patch.setattr(batches, "EVENTS", 2)
+        patch.setattr(batches, "_REMOVALS", 2)
         patch.setattr(budget, "_LIMITS", dict.fromkeys(budget._LIMITS, (1_000_000, 1_000)))  # noqa: SLF001 - there is no setting for it
         patch.setattr(budget, "time", SimpleNamespace(time_ns=clock.time_ns, sleep=clock.sleep))
         yield

@@ -29,8 +29,8 @@ import pytest
 
 from tajo_sf_pipeline.brevo import budget
 from tajo_sf_pipeline.sandbox import Sandbox, serve
-from tajo_sf_pipeline.sync import steps
-from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline_tests.engine import Engine
 from tajo_sf_pipeline_tests.forwarder import Forwarder, forwarding_to
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
@@ -41,8 +41,8 @@ _MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 ROWS = {"contacts": 200_000, "events": 1_000}
 # The points that a run of the kind comes by, and those that it comes by once.
 STEPS_OF = {
-    "contacts": steps.STEPS,
-    "events": tuple(step for step in steps.STEPS if step != "process.known"),
+    "contacts": failpoints.STEPS,
+    "events": tuple(step for step in failpoints.STEPS if step != "process.known"),
 }
 ONCE = frozenset({"plan.written", "run.finished"})
 # Of an import's body or of a batch of events: one for each row.
@@ -126,7 +126,7 @@ class Scene:
         self, sent: Sent, account: BrevoAccount, engine: Engine, died: bool, seconds: float
     ) -> Outcome:
         there = account.count(self.kind)
-        failed = Ledger(engine.places.ledger).failed()
+        failed = Ledger(engine.paths.ledger).failed()
         held = int(pc.sum(failed["held"]).as_py() or 0)
         twice = sum(sent.bodies) - self.rows if self.kind == "contacts" else there - self.rows
         return Outcome(
@@ -204,7 +204,7 @@ def at_step(step: str, times: int) -> Callable[[], None]:
             if reached == step and seen[step] == times:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        steps.watcher = watch
+        failpoints.watcher = watch
 
     return watch_from_now_on
 

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.sync.steps import STEPS
+from tajo_sf_pipeline.state.failpoints import STEPS
 from tajo_sf_pipeline_tests.engine import Engine
 from tajo_sf_pipeline_tests.forwarder import Fault, Forwarder, forwarding_to
 from tajo_sf_pipeline_tests.reliability import contacts_world, events_world
@@ -116,7 +116,7 @@ class ContactsLife(Life):
 
     @initialize(keys=st.sets(keys))
     def others_were_first(self, keys: set[str]) -> None:
-        self.world.guests(keys)
+        self.world.preexisting(keys)
 
     @rule(key=keys, value=points)
     def change(self, key: str, value: float) -> None:

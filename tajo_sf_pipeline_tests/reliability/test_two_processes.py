@@ -106,7 +106,7 @@ def _wait_until(condition: Callable[[], object]) -> None:
 
 def _ledger(workspace: Workspace, audience: str) -> list[tuple[Any, ...]]:
     """Give what a ledger says of each row, but for runs and moments."""
-    with duckdb.connect(workspace.places(audience).ledger, read_only=True) as database:
+    with duckdb.connect(workspace.paths(audience).ledger, read_only=True) as database:
         return database.execute(
             "SELECT key, fingerprint, version, present, sync_date FROM rows ORDER BY key"
         ).fetchall()

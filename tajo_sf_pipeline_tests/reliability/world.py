@@ -12,14 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import VendorOutageError
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.sync import steps
-from tajo_sf_pipeline.sync.dead_letters import DeadLetters
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.letter import Filter
-from tajo_sf_pipeline.sync.summary import Summary
-from tajo_sf_pipeline.window import SyncPath
+from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state.dead_letter import Filter
+from tajo_sf_pipeline.state.dead_letters import DeadLetters
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.engine import Engine
 from tajo_sf_pipeline_tests.forwarder import Fault, Forwarder, faultless
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -74,7 +74,7 @@ class World(ABC):
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.engine.places.ledger)
+        return Ledger(self.engine.paths.ledger)
 
     def now(self) -> datetime:
         """Give a moment of today that is later than any before it."""
@@ -129,14 +129,14 @@ class World(ABC):
         self.check()
         every = [run for _, run in self.ledger.runs(_EVERY_RUN)]
         assert [] == [run for run in every if not run.conserved], "S01"
-        assert [] == DeadLetters(self.engine.places.letters).find(Filter(state="open"))
-        assert not self.engine.places.journal.exists()
+        assert [] == DeadLetters(self.engine.paths.dead_letters).find(Filter(state="open"))
+        assert not self.engine.paths.journal.exists()
         assert [] == self.plans(), "personal data that nobody waits for"
 
     def plans(self) -> list[Path]:
-        return list(self.engine.places.plans.glob("*"))
+        return list(self.engine.paths.plans.glob("*"))
 
-    def _run(self, day: int, path: SyncPath, faults: Faults) -> Summary | None:
+    def _run(self, day: int, path: Lane, faults: Faults) -> Summary | None:
         partition = self.engine.partition(self._day(day), path)
         rows = self.extract(partition, self.snapshots[day])
         before = self.ledger.last_sync()
@@ -181,7 +181,7 @@ def _die_at(run: object, step: str, times: int) -> None:
         if seen == times:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    steps.watcher = watch
+    failpoints.watcher = watch
     code = 0
     try:
         run()

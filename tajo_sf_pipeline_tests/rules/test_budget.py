@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.brevo import budget as budgets
 from tajo_sf_pipeline.brevo.budget import Budget, bucket_of
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.settings import Brevo
-from tajo_sf_pipeline.window import SyncPath
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 CONTACTS, EVENTS, OTHERS = "/v3/contacts", "/v3/events/batch", "/v3/processes"
@@ -230,7 +230,7 @@ def test_s13_a_smaller_limit_is_learned() -> None:
     assert [0.0] * 9 == [_wait(budget) for _ in range(9)]
     assert 0 < _wait(budget)
     _call(budget, OTHERS, limit=1000, remaining=999, reset=3600)
-    assert {"contacts": 10, "others": 1000} == budget.told_limits
+    assert {"contacts": 10, "others": 1000} == budget.reported_limits
     budget.close()
 
 
@@ -266,7 +266,7 @@ def test_s13_a_backfill_leaves_calls_of_the_hour_to_the_incremental_path(tmp_pat
 @pytest.mark.usefixtures("no_pauses")
 def test_s13_a_backfill_yields_while_the_incremental_path_calls(tmp_path: Path) -> None:
     """It waits after each of its calls, and as long as one of them waits."""
-    paths: tuple[SyncPath, ...] = ("backfill", "incremental")
+    paths: tuple[Lane, ...] = ("backfill", "incremental")
     backfill, incremental = (Budget(KEY, folder=tmp_path, path=path) for path in paths)
     assert 0 == _wait(backfill)
     assert 0 == _wait(incremental)

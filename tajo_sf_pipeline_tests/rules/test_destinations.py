@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tajo_sf_pipeline.errors import GuardError, MappingError, PermissionDeniedError
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.engine import Engine
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 

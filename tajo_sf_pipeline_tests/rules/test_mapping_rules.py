@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.preview import first_rows, same_contacts
-from tajo_sf_pipeline.stages import Mapped, Partition
+from tajo_sf_pipeline.engine.pipeline import Mapped, Partition
+from tajo_sf_pipeline.engine.preview import first_rows, same_contacts
 from tajo_sf_pipeline_tests.conftest import SHOP_DAY
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -23,11 +23,11 @@ def _mapped(workspace: Workspace, name: str, day: date = TODAY) -> tuple[Mapped,
     partition = Partition(workspace.settings(), audience, day, "incremental", "test")
     partition.extract()
     told = partition.map()
-    return told, pq.read_table(partition.places.mapped(day))
+    return told, pq.read_table(partition.paths.mapped(day))
 
 
 def _rejected(workspace: Workspace, name: str) -> list[dict[str, Any]]:
-    return pq.read_table(workspace.places(name).rejected(TODAY)).to_pylist()
+    return pq.read_table(workspace.paths(name).rejected(TODAY)).to_pylist()
 
 
 def test_a_variant_column_is_read_by_path(workspace: Workspace) -> None:
@@ -59,7 +59,7 @@ def test_two_rows_that_are_one_contact_are_shown_together(workspace: Workspace) 
     query = f"SELECT email, day::DATE AS day FROM {table} ORDER BY email = 'b@example.com', day"
     workspace.audience("people", query, {"email": "email"}, cursor="day")
     told, kept = _mapped(workspace, "people")
-    extract = pq.read_table(workspace.places("people").extract(TODAY))
+    extract = pq.read_table(workspace.paths("people").extract(TODAY))
     days = [str(day) for day in extract["DAY"].to_pylist()]
     winner = days.index("2026-01-03")
     assert (2, 2) == (told.rows, told.rejected)
@@ -68,7 +68,7 @@ def test_two_rows_that_are_one_contact_are_shown_together(workspace: Workspace) 
         (r["rule"], r["kept_row"]) for r in _rejected(workspace, "people")
     }
     notes = json.loads(
-        pq.read_metadata(workspace.places("people").rejected(TODAY)).metadata[b"tajo"]
+        pq.read_metadata(workspace.paths("people").rejected(TODAY)).metadata[b"tajo"]
     )
     assert notes["query_id"]
     assert f"{TODAY}.parquet" == notes["extract"]

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tajo_sf_pipeline.destination import Destination, Guards
+from tajo_sf_pipeline.audience.destination import Destination, Guards
 from tajo_sf_pipeline.errors import GuardError
-from tajo_sf_pipeline.sync.summary import Summary
+from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience, person
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tajo_sf_pipeline.sync.dead_letters import DeadLetters
-from tajo_sf_pipeline.sync.letter import Filter
+from tajo_sf_pipeline.state.dead_letter import Filter
+from tajo_sf_pipeline.state.dead_letters import DeadLetters
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 MANY = 250  # more than go one by one
@@ -63,9 +63,9 @@ def test_s02_rows_that_a_report_names_are_not_confirmed(people: Workspace) -> No
     people.brevo.change(faults=[{"report": {"invalid_emails": refused}}])
     [first] = people.bring()
     assert (MANY - 2, 2) == (first["confirmed"], first["failed"])
-    letters = DeadLetters(people.places("people").letters).find(Filter(state="open"))
+    dead_letters = DeadLetters(people.paths("people").dead_letters).find(Filter(state="open"))
     assert {(key, "invalid_emails") for key in refused} == {
-        (letter.key, letter.reason) for letter in letters
+        (dead_letter.key, dead_letter.reason) for dead_letter in dead_letters
     }
     [second] = people.bring()
     assert (2, 2, MANY - 2) == (second["planned"], second["confirmed"], second["unchanged"])

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.snowflake.onboarding import make_key
+from tajo_sf_pipeline.sources.snowflake.onboarding import make_key
 from tajo_sf_pipeline_tests.workspaces import Ran, Workspace
 
 TRANSPORTS = ("connector", "sql_api")
@@ -82,17 +82,17 @@ def _ways(sandbox: Sandbox) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize(
-    "way",
+    "route",
     [
         *("key in a file", "key in a variable", "encrypted key", "pat", "oauth_token"),
         *("oauth_refresh_token", "oauth_client_credentials"),
     ],
 )
 def test_every_way_signs_in(
-    workspace: Workspace, encrypted_key: Path, way: str, transport: str
+    workspace: Workspace, encrypted_key: Path, route: str, transport: str
 ) -> None:
     """The session is the service user's, whichever credentials opened it."""
-    auth = _ways(workspace.sandbox)[way]
+    auth = _ways(workspace.sandbox)[route]
     ran = _prove(workspace, auth, transport)
     assert f"as {workspace.sandbox.user}, by {auth['method']}" == _signed_in(ran)
 

@@ -13,12 +13,12 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline import parquet
+from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.snowflake.transports import warehouse
-from tajo_sf_pipeline.snowflake.warehouse import Warehouse
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sources.base import Warehouse
+from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline_tests.sql_api_calls import PAT, SqlApi
 from tajo_sf_pipeline_tests.workspaces import Workspace
 

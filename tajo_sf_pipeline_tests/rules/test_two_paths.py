@@ -11,7 +11,9 @@ import httpx
 import pytest
 import uvicorn
 
+from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.brevo import budget
+from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.sandbox.brevo import gate
 from tajo_sf_pipeline.sandbox.brevo.accounts import Accounts
@@ -20,8 +22,6 @@ from tajo_sf_pipeline.sandbox.brevo.imports.queue import ImportQueue
 from tajo_sf_pipeline.sandbox.brevo.settings import Settings
 from tajo_sf_pipeline.sandbox.brevo.store import Store
 from tajo_sf_pipeline.sandbox.ports import listen
-from tajo_sf_pipeline.stages import Partition
-from tajo_sf_pipeline.window import SyncPath
 from tajo_sf_pipeline_tests.simulated_clock import Clock
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 
@@ -81,7 +81,7 @@ def changed(shop: Workspace, name: str, value: int) -> str:
     return shop.table(name, "email,n", [[f"{name}.{n}@example.com", value] for n in range(CHANGED)])
 
 
-def bring(shop: Workspace, name: str, ago: int, path: SyncPath) -> int:
+def bring(shop: Workspace, name: str, ago: int, path: Lane) -> int:
     """Bring a date across, and give how many rows Brevo has accepted."""
     settings = shop.settings()
     day, run = settings.today() - timedelta(days=ago), f"{name}.{path}.{ago}.{time.time_ns()}"

@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tajo_sf_pipeline.alerts.configuration import Alerts
 from tajo_sf_pipeline.alerts.rules import Alert
 from tajo_sf_pipeline.alerts.senders import Waiting, deliver, senders
+from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.errors import VendorOutageError
 from tajo_sf_pipeline_tests.receivers import Hook, Mailbox, hook, mailbox
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -118,7 +118,7 @@ def test_a_generic_webhook_gets_every_field(chat: Hook) -> None:
 def test_a_letter_goes_to_everybody_who_is_named(post: Mailbox) -> None:
     """Subject and text say what happened; those of one alert are one thread."""
     assert [] == send({"email": letters_to(post)}, ALERT, replace(ALERT, status="resolved"))
-    (to, first), (_, second) = post.letters
+    (to, first), (_, second) = post.dead_letters
     assert ["crm@shop.example", "ops@shop.example"] == to
     assert "Alert: A run failed (vip)" == first["Subject"]
     assert "Resolved: A run failed (vip)" == second["Subject"]
@@ -151,10 +151,10 @@ def test_a_letter_goes_over_tls_after_a_login(
         login = {"user": "tajo", "password": "s3cret", "security": security}
         alerts = {"email": {**letters_to(post), **login}}
         assert ["email"] == [waiting.receiver for waiting in send(alerts, ALERT)]
-        assert [] == post.letters
+        assert [] == post.dead_letters
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert [] == send(alerts, ALERT)
-        assert 1 == len(post.letters)
+        assert 1 == len(post.dead_letters)
         wrong = {"email": {**letters_to(post), **login, "password": "wrong"}}
         assert ["email"] == [waiting.receiver for waiting in send(wrong, ALERT)]
 
@@ -172,7 +172,7 @@ def test_what_a_receiver_does_not_take_waits_and_the_others_get_theirs(
     assert [("slack", ALERT.key, 1), ("slack", "late/vip", 0)] == [
         (one.receiver, one.alert.key, one.tries) for one in left
     ]
-    assert 2 == len(post.letters)
+    assert 2 == len(post.dead_letters)
     assert ("TAJO-841", True) == (error.code, "HTTP 503" in str(error))
     chat.status = 200
     assert ([], []) == deliver(receivers, [Waiting.from_json(one.as_json()) for one in left])
@@ -192,9 +192,9 @@ def test_nobody_there_is_told_without_the_secret() -> None:
     assert "secret-path" not in str(raised.value)
     with mailbox() as box:
         closed = letters_to(box)
-    [letters] = senders(Alerts.model_validate({"email": closed})).values()
+    [dead_letters] = senders(Alerts.model_validate({"email": closed})).values()
     with pytest.raises(VendorOutageError, match="TAJO-842"):
-        letters.send(ALERT)
+        dead_letters.send(ALERT)
 
 
 def test_the_command_tells_what_each_receiver_answered(
@@ -210,7 +210,7 @@ def test_the_command_tells_what_each_receiver_answered(
     told = ["ok   slack: HTTP 200", "ok   webhook: HTTP 200", f"ok   email: {taken}"]
     assert (0, told) == (ran.code, ran.out.splitlines())
     assert [True, True] == ["TAJO-846" in body["text"] for body in chat.bodies()]
-    assert "Alert: This is a test, nothing is wrong" == post.letters[0][1]["Subject"]
+    assert "Alert: This is a test, nothing is wrong" == post.dead_letters[0][1]["Subject"]
     chat.status = 503
     ran = workspace.tajo("alerts", "test", "--json")
     assert (5, False) == (ran.code, ran.json()["ok"])

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline_tests.dagster_processes import Dagster
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -27,7 +27,7 @@ def test_a_backfill_runs_each_date_alone_and_the_newest_wins(
     contact = dated.brevo.contacts()["weekly@example.com"]
     assert days[-1] == contact["attributes"]["WEEKLY_DATE"]
     [newest] = [run.id for run in runs if run.tags["dagster/partition"] == days[-1]]
-    ledger = Ledger(dated.places("weekly").ledger)
+    ledger = Ledger(dated.paths("weekly").ledger)
     assert {newest: 1} == {run.id: found for run in runs if (found := ledger.confirmed_by(run.id))}
     told = [
         materialization.metadata
@@ -49,7 +49,7 @@ def test_one_partition_of_a_job_tells_what_it_did(dated: Workspace, dagster: Dag
     }
     extract, mapped, sync = (found[step][0].metadata for step in STEPS)
     assert 1 == extract["dagster/partition_row_count"]
-    assert str(dated.places("daily").extract(dated.settings().today())) == extract["file"]
+    assert str(dated.paths("daily").extract(dated.settings().today())) == extract["file"]
     assert (1, 0, "none") == (
         mapped["dagster/partition_row_count"],
         mapped["rejected_rows"],

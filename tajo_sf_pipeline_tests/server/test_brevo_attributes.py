@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import attributes
-from tajo_sf_pipeline.brevo.attributes import Written
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.settings import Brevo
 from tajo_sf_pipeline_tests.scripted_server import Answer, scripted
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
@@ -21,15 +21,15 @@ def client(brevo: BrevoAccount) -> Iterator[Client]:
         yield connected
 
 
-def _columns() -> list[Written]:
+def _columns() -> list[WrittenColumn]:
     return [
-        Written("points", "points", "float"),
-        Written("born", "BORN", "date"),
-        Written("vip", "VIP", "boolean"),
-        Written("class", "CLASS", "category", ("gold", 'sil"ver 🦊')),
-        Written("tags", "TAGS", "multiple-choice", ("a;b", "ü")),
-        Written("name", "firstname", "text"),
-        Written("phone", "SMS", "text"),
+        WrittenColumn("points", "points", "float"),
+        WrittenColumn("born", "BORN", "date"),
+        WrittenColumn("vip", "VIP", "boolean"),
+        WrittenColumn("class", "CLASS", "category", ("gold", 'sil"ver 🦊')),
+        WrittenColumn("tags", "TAGS", "multiple-choice", ("a;b", "ü")),
+        WrittenColumn("name", "firstname", "text"),
+        WrittenColumn("phone", "SMS", "text"),
     ]
 
 
@@ -50,8 +50,8 @@ def test_options_are_added_to_those_that_are_there(client: Client) -> None:
     """They keep their values and their order; without leave to create, the lack is told."""
     attributes.create_missing(client, _columns())
     wider = [
-        Written("class", "CLASS", "category", ("gold", "bronze")),
-        Written("tags", "TAGS", "multiple-choice", ("ü", "new")),
+        WrittenColumn("class", "CLASS", "category", ("gold", "bronze")),
+        WrittenColumn("tags", "TAGS", "multiple-choice", ("ü", "new")),
     ]
     with pytest.raises(MappingError, match="Brevo lacks the options bronze") as caught:
         attributes.check(client, wider)
@@ -70,7 +70,7 @@ def test_conflicts_are_refused_with_both_types_before_anything_is_created(
     """Brevo cannot change a type; each conflict is told with its column."""
     brevo.attributes(POINTS="text", BORN="float")
     before = brevo.writes()
-    columns = [*_columns(), Written("name", "LASTNAME", "category", ("x",))]
+    columns = [*_columns(), WrittenColumn("name", "LASTNAME", "category", ("x",))]
     with pytest.raises(MappingError) as caught:
         attributes.create_missing(client, columns)
     assert [
@@ -84,13 +84,13 @@ def test_conflicts_are_refused_with_both_types_before_anything_is_created(
 
 def test_text_may_go_into_a_category(client: Client) -> None:
     """Where the mapping names no options it is not known which there will be."""
-    attributes.create_missing(client, [Written("class", "CLASS", "category", ("gold",))])
-    attributes.check(client, [Written("class", "CLASS", "text")])
+    attributes.create_missing(client, [WrittenColumn("class", "CLASS", "category", ("gold",))])
+    attributes.check(client, [WrittenColumn("class", "CLASS", "text")])
 
 
 def test_an_attribute_that_brevo_does_not_create_is_told(client: Client) -> None:
     """With the column and Brevo's reason."""
-    long = Written("class", "CLASS", "category", ("x" * 201,))
+    long = WrittenColumn("class", "CLASS", "category", ("x" * 201,))
     with pytest.raises(MappingError, match="TAJO-613 column class: Brevo does not create"):
         attributes.create_missing(client, [long])
 
@@ -103,18 +103,20 @@ def test_an_attribute_that_somebody_creates_meanwhile_is_taken() -> None:
         settings = Brevo(api_key="a-key", base_url=f"{server.url}/v3")
         server.will(Answer(json={"attributes": []}), unique, Answer(json=there))
         with Client(settings, budget=None) as client:
-            assert ["P"] == attributes.create_missing(client, [Written("p", "P", "float")])
+            assert ["P"] == attributes.create_missing(client, [WrittenColumn("p", "P", "float")])
 
 
 def test_transactional_attributes_cannot_be_written() -> None:
     """Nor calculated and global ones: values for them would be ignored."""
     account = {"ORDER_ID": {"name": "ORDER_ID", "category": "transactional", "type": "id"}}
-    told = attributes.problem(Written("o", "ORDER_ID", "text"), account)
+    told = attributes.problem(WrittenColumn("o", "ORDER_ID", "text"), account)
     assert told
     assert "it is transactional in Brevo and cannot be written" in told.text
 
 
 def test_a_column_is_read_from_a_mapped_files_notes() -> None:
     """As written with and without options."""
-    assert Written("a", "A", "text") == Written.read(["a", "A", "text"])
-    assert Written("a", "A", "category", ("x",)) == Written.read(["a", "A", "category", ["x"]])
+    assert WrittenColumn("a", "A", "text") == WrittenColumn.of(["a", "A", "text"])
+    assert WrittenColumn("a", "A", "category", ("x",)) == WrittenColumn.of(
+        ["a", "A", "category", ["x"]]
+    )

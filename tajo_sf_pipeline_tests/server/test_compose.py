@@ -94,9 +94,9 @@ def host(dated: Workspace, tmp_path: Path) -> Iterator[Host]:
         made = Host(tmp_path, {**os.environ, **variables})
         (home / "storage").mkdir(parents=True)
         shutil.copyfile(DEPLOY / "dagster.postgres.yaml", home / "dagster.yaml")
-        places = (DEPLOY / "workspace.yaml").read_text()
-        places = places.replace("host: code", "host: 127.0.0.1")
-        (home / "workspace.yaml").write_text(places.replace("4000", made.ports["4000"]))
+        paths = (DEPLOY / "workspace.yaml").read_text()
+        paths = paths.replace("host: code", "host: 127.0.0.1")
+        (home / "workspace.yaml").write_text(paths.replace("4000", made.ports["4000"]))
         yield made
 
 

@@ -47,34 +47,35 @@ def people(workspace: Workspace) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def letters(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def dead_letters(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Give one to all tests that only look."""
     folder = tmp_path_factory.mktemp("letters")
     return _synced(Workspace.new(folder, sandbox, BrevoAccount.new(sandbox)))
 
 
-def _letters(workspace: Workspace, *arguments: str) -> list[dict[str, object]]:
+def _dead_letters(workspace: Workspace, *arguments: str) -> list[dict[str, object]]:
     found: list[dict[str, object]] = workspace.tajo(
         "dead-letters", "list", "--json", *arguments
     ).json()["letters"]
-    return sorted(found, key=lambda letter: str(letter["key"] or ""))
+    return sorted(found, key=lambda dead_letter: str(dead_letter["key"] or ""))
 
 
 def _states(workspace: Workspace) -> dict[str, str]:
     return {
-        str(letter["key"]): str(letter["state"]) for letter in _letters(workspace, "--state", "all")
+        str(dead_letter["key"]): str(dead_letter["state"])
+        for dead_letter in _dead_letters(workspace, "--state", "all")
     }
 
 
-def test_rejects_and_refusals_stand_in_one_list(letters: Workspace) -> None:
+def test_rejects_and_refusals_stand_in_one_list(dead_letters: Workspace) -> None:
     """Each has its key (masked), kind, code, and the place of its row in the extract."""
-    found = _letters(letters)
+    found = _dead_letters(dead_letters)
     assert [
         (None, "mapping", "TAJO-821", 2),
         ("e***@example.com", "validation", "TAJO-822", 3),
         ("n***", "mapping", "TAJO-821", 1),
     ] == [(one["key"], one["kind"], one["code"], one["row"]) for one in found]
-    today = letters.settings().today().isoformat()
+    today = dead_letters.settings().today().isoformat()
     assert {("people", today, f"extracts/people/{today}.parquet", 0, 1, "open")} == {
         (
             *(one["audience"], one["sync_date"], one["extract"], one["row_group"]),
@@ -84,16 +85,16 @@ def test_rejects_and_refusals_stand_in_one_list(letters: Workspace) -> None:
     }
 
 
-def test_a_list_for_people_masks_what_is_personal(letters: Workspace) -> None:
+def test_a_list_for_people_masks_what_is_personal(dead_letters: Workspace) -> None:
     """Neither the keys nor the addresses in Brevo's reasons are shown; the reasons are counted."""
-    ran = letters.tajo("dead-letters", "list")
+    ran = dead_letters.tajo("dead-letters", "list")
     assert 0 == ran.code
     assert "eve@example.com" not in ran.out
     for words in ("letters  column", "is not an e-mail address", "e***@example.com"):
         assert words in ran.out
-    letters.write(snowflake=REST, log_personal_data=True)
-    shown = letters.tajo("dead-letters", "list")
-    letters.write(snowflake=REST)
+    dead_letters.write(snowflake=REST, log_personal_data=True)
+    shown = dead_letters.tajo("dead-letters", "list")
+    dead_letters.write(snowflake=REST)
     assert "eve@example.com" in shown.out
 
 
@@ -107,9 +108,9 @@ def test_a_list_for_people_masks_what_is_personal(letters: Workspace) -> None:
         (["--state", "accepted"], []),
     ],
 )
-def test_filters_choose(letters: Workspace, arguments: list[str], keys: list[str]) -> None:
+def test_filters_choose(dead_letters: Workspace, arguments: list[str], keys: list[str]) -> None:
     """Each filter of the command narrows the list."""
-    assert keys == [letter["key"] for letter in _letters(letters, *arguments)]
+    assert keys == [dead_letter["key"] for dead_letter in _dead_letters(dead_letters, *arguments)]
 
 
 @pytest.mark.parametrize("arguments", [["--kind", "odd"], ["--state", "odd"]])
@@ -119,15 +120,15 @@ def test_unknown_kind_or_state_is_refused(workspace: Workspace, arguments: list[
     assert (2, True) == (ran.code, "'odd'" in ran.err)
 
 
-def test_show_prints_the_source_row_while_its_extract_is_kept(letters: Workspace) -> None:
+def test_show_prints_the_source_row_while_its_extract_is_kept(dead_letters: Workspace) -> None:
     """The whole row as the warehouse gave it, and the payload; or why it cannot be shown."""
-    [eve] = _letters(letters, "--kind", "validation")
+    [eve] = _dead_letters(dead_letters, "--kind", "validation")
     number = str(eve["id"])
-    shown = letters.tajo("dead-letters", "show", number, "--json").json()
+    shown = dead_letters.tajo("dead-letters", "show", number, "--json").json()
     assert {"EMAIL": "eve@example.com", "POINTS": "4"} == shown["source"]
     payload = json.loads(shown["payload"])
     assert ("eve@example.com", {"POINTS": 4}) == (payload["email"], payload["attributes"])
-    assert "'eve@example.com'" in letters.tajo("dead-letters", "show", number).out
+    assert "'eve@example.com'" in dead_letters.tajo("dead-letters", "show", number).out
 
 
 def test_corrected_rows_close_their_letters_by_themselves(people: Workspace) -> None:
@@ -135,18 +136,18 @@ def test_corrected_rows_close_their_letters_by_themselves(people: Workspace) -> 
 
     The letter's row is not looked for in the later extract, which has others at its place.
     """
-    [eve] = _letters(people, "--kind", "validation")
+    [eve] = _dead_letters(people, "--kind", "validation")
     people.brevo.change(faults=[])
     _people(people, [("eve@example.com", "1"), ("no address", "2"), ("ann@example.com", "4")])
     synced(people, "people")
     assert {"None": "left", "e***@example.com": "accepted", "n***": "open"} == _states(people)
-    [still] = _letters(people)
+    [still] = _dead_letters(people)
     assert 2 == still["attempts"]
     number = str(eve["id"])
     assert people.tajo("dead-letters", "show", number, "--json").json()["source"] is None
-    places, day = people.places("people"), people.settings().today()
+    paths, day = people.paths("people"), people.settings().today()
     assert "a later run has replaced" in people.tajo("dead-letters", "show", number).out
-    places.extract(day).unlink()
+    paths.extract(day).unlink()
     assert "is not kept any more" in people.tajo("dead-letters", "show", number).out
 
 
@@ -171,13 +172,13 @@ def test_replay_of_a_row_that_is_still_wrong_says_so(people: Workspace) -> None:
     """The letter stays open with one attempt more, and the exit code tells of it."""
     ran = people.tajo("dead-letters", "replay", "--kind", "validation")
     assert (1, True) == (ran.code, "1 dead letters replayed: 1 still open" in ran.out)
-    [letter] = _letters(people, "--kind", "validation")
-    assert (2, "open") == (letter["attempts"], letter["state"])
+    [dead_letter] = _dead_letters(people, "--kind", "validation")
+    assert (2, "open") == (dead_letter["attempts"], dead_letter["state"])
 
 
 def test_discarded_rows_are_not_sent_until_the_source_changes_them(people: Workspace) -> None:
     """A person's word holds for the row as it was; another value is another row."""
-    [eve] = _letters(people, "--kind", "validation")
+    [eve] = _dead_letters(people, "--kind", "validation")
     assert 0 == people.tajo("dead-letters", "discard", str(eve["id"])).code
     people.brevo.change(faults=[])
     run = synced(people, "people")
@@ -191,7 +192,7 @@ def test_discarding_many_asks_first(people: Workspace) -> None:
     assert (2, "TAJO-156") == _refusal(people, "discard")
     ran = people.tajo("dead-letters", "discard", "--audience", "people", "--yes", "--json")
     assert (0, 3) == (ran.code, len(ran.json()["discarded"]))
-    assert [] == _letters(people)
+    assert [] == _dead_letters(people)
     assert (2, "TAJO-156") == _refusal(people, "replay")
     assert (2, "TAJO-157") == _refusal(people, "discard", str(ran.json()["discarded"][0]))
     assert (2, "TAJO-156") == _refusal(people, "show", "9999")
@@ -212,10 +213,10 @@ def test_nothing_to_list_makes_no_file(workspace: Workspace) -> None:
 def test_extracts_are_kept_as_long_as_the_workspace_says(people: Workspace) -> None:
     """A run removes the files of its audience that are older, and no younger ones."""
     today = people.settings().today()
-    places = people.places("people")
+    paths = people.paths("people")
     old, recent = (today - timedelta(days=days) for days in (9, 2))
     for day, age in ((old, 9), (recent, 2)):
-        for file in (places.extract(day), places.mapped(day), places.rejected(day)):
+        for file in (paths.extract(day), paths.mapped(day), paths.rejected(day)):
             file.write_bytes(b"")
             written = (datetime.now(UTC) - timedelta(days=age)).timestamp()
             os.utime(file, (written, written))

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tajo_sf_pipeline.destination import Campaign, Destination, Guards
+from tajo_sf_pipeline.audience.destination import Campaign, Destination, Guards
 from tajo_sf_pipeline.errors import RefusedError
 from tajo_sf_pipeline_tests.mapped_rows import Engine, audience, person
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -101,7 +101,7 @@ def test_the_plan_says_which_way_and_why(engine_of: MakeEngine) -> None:
     plan = engine.plan([*rows, {**person(200), "email_blacklisted": False}])
     told = plan.as_json(show_keys=False)
     assert [("single", 1, 1), ("import", 150, 1)] == [
-        (way["way"], way["rows"], way["api_calls"]) for way in told["ways"]
+        (route["way"], route["rows"], route["api_calls"]) for route in told["ways"]
     ]
     assert "an import has no flags for a single contact" == told["ways"][0]["why"]
     assert [{"action": "create", "reason": "new", "rows": 151}] == told["reasons"]
@@ -116,7 +116,7 @@ def test_s07_one_bad_row_never_fails_its_neighbours(engine_of: MakeEngine, rows:
     engine.account.change(faults=[{"poison": "p777@example.com"}])
     run = engine.run([person(number) for number in range(rows)])
     assert (rows - 1, 1, True) == (run.confirmed, run.failed, run.conserved)
-    assert ["p777@example.com"] == list(engine.letters())
+    assert ["p777@example.com"] == list(engine.dead_letters())
     assert run.api_calls - good.api_calls <= 30
 
 
@@ -128,7 +128,7 @@ def test_what_is_wrong_with_every_body_is_no_rows_fault(engine_of: MakeEngine) -
     with pytest.raises(RefusedError) as refused:
         engine.run([person(number) for number in range(1_000)])
     assert "0 of 1000 rows were accepted" in refused.value.happened
-    assert len(engine.letters()) <= 10
+    assert len(engine.dead_letters()) <= 10
     [(_, summary)] = engine.ledger.runs()
     assert ("validation", 0, True) == (summary.outcome, summary.confirmed, summary.conserved)
 

@@ -35,17 +35,17 @@ def held(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def _letters(workspace: Workspace, state: str = "open") -> list[dict[str, Any]]:
+def _dead_letters(workspace: Workspace, state: str = "open") -> list[dict[str, Any]]:
     ran = workspace.tajo("dead-letters", "list", "--json", "--state", state)
-    letters: list[dict[str, Any]] = ran.json()["letters"]
-    return sorted(letters, key=lambda letter: int(letter["id"]))
+    dead_letters: list[dict[str, Any]] = ran.json()["letters"]
+    return sorted(dead_letters, key=lambda dead_letter: int(dead_letter["id"]))
 
 
 def test_a_held_event_is_a_dead_letter_until_it_is_replayed(held: Workspace) -> None:
     """No run sends it by itself; a replay sends the one that is named, and no other."""
-    first, second = _letters(held)
+    first, second = _dead_letters(held)
     assert [("vendor_outage", "TAJO-823")] * 2 == [
-        (letter["kind"], letter["code"]) for letter in (first, second)
+        (dead_letter["kind"], dead_letter["code"]) for dead_letter in (first, second)
     ]
     assert "it may have arrived" in first["reason"]
     again = synced(held, "orders")
@@ -54,12 +54,14 @@ def test_a_held_event_is_a_dead_letter_until_it_is_replayed(held: Workspace) -> 
     ran = held.tajo("dead-letters", "replay", str(second["id"]), "--json")
     assert {"accepted": 1} == ran.json()["letters"], ran.err
     assert 1 == held.brevo.count("events")
-    assert ["open", "accepted"] == [letter["state"] for letter in _letters(held, "all")]
+    assert ["open", "accepted"] == [
+        dead_letter["state"] for dead_letter in _dead_letters(held, "all")
+    ]
 
 
 def test_a_held_event_that_is_discarded_is_never_sent(held: Workspace) -> None:
     """Whatever becomes of its row: it may have arrived. The others go on."""
-    number = str(_letters(held)[0]["id"])
+    number = str(_dead_letters(held)[0]["id"])
     assert 0 == held.tajo("dead-letters", "discard", number).code
     assert 0 == held.tajo("dead-letters", "replay", "--kind", "vendor_outage").code
     _orders(held, 11, 20, 30)
@@ -68,14 +70,16 @@ def test_a_held_event_that_is_discarded_is_never_sent(held: Workspace) -> None:
         *(run.confirmed, run.unchanged, run.rejected, run.failed, run.conserved),
     )
     assert 2 == held.brevo.count("events")
-    assert ["discarded", "accepted"] == [letter["state"] for letter in _letters(held, "all")]
+    assert ["discarded", "accepted"] == [
+        dead_letter["state"] for dead_letter in _dead_letters(held, "all")
+    ]
 
 
 def test_a_held_event_that_leaves_the_source_and_comes_back_is_still_held(held: Workspace) -> None:
     """Its row's absence tells nothing of whether the event arrived."""
     _orders(held, 10)
     assert 1 == synced(held, "orders").failed
-    assert ["open", "open"] == [letter["state"] for letter in _letters(held)]
+    assert ["open", "open"] == [dead_letter["state"] for dead_letter in _dead_letters(held)]
     _orders(held, 10, 20)
     again = synced(held, "orders")
     assert (0, 2, True) == (again.confirmed, again.failed, again.conserved)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tajo_sf_pipeline import logs
 from tajo_sf_pipeline.errors import RefusedError
+from tajo_sf_pipeline.telemetry import logs
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 ROWS = 150  # more than are sent one by one, so that there is an import with its process id

@@ -6,8 +6,8 @@ import pyarrow as pa
 import snowflake.connector
 
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.snowflake import types
-from tajo_sf_pipeline.snowflake.jsonv2 import RowType, arrow_schema, record_batch
+from tajo_sf_pipeline.sources.snowflake import types
+from tajo_sf_pipeline.sources.snowflake.jsonv2 import RowType, arrow_schema, record_batch
 
 # An expression, and its column and text as Snowflake's documentation has them.
 VALUES = [

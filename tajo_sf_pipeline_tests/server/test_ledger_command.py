@@ -41,7 +41,7 @@ def _ledger(workspace: Workspace, *arguments: object) -> Ran:
 
 def test_a_backup_that_is_restored_sends_nothing_again(people: Workspace, tmp_path: Path) -> None:
     """Though the ledger was lost meanwhile; what stood in its place is kept beside it."""
-    copy, ledger = tmp_path / "backups" / "people.duckdb", people.places("people").ledger
+    copy, ledger = tmp_path / "backups" / "people.duckdb", people.paths("people").ledger
     ran = _ledger(people, "backup", "people", copy, "--json")
     assert (0, {"audience": "people", "copy": str(copy)}) == (ran.code, ran.json())
     assert "-rw-------" == _mode(copy)
@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(
     people: Workspace, tmp_path: Path, damage: Callable[[Path], None], code: str
 ) -> None:
     """As a copy it replaces nothing; as the ledger it is neither begun anew nor written over."""
-    copy, ledger = tmp_path / "copy.duckdb", people.places("people").ledger
+    copy, ledger = tmp_path / "copy.duckdb", people.paths("people").ledger
     _ledger(people, "backup", "people", copy)
     good = ledger.read_bytes()
     damage(copy)

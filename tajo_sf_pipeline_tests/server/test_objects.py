@@ -11,8 +11,8 @@ import pytest
 
 from tajo_sf_pipeline.brevo import imports, objects
 from tajo_sf_pipeline.brevo.client import Client
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import PermissionDeniedError, RefusedError
-from tajo_sf_pipeline.settings import Brevo
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 

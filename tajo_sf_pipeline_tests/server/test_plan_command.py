@@ -54,7 +54,7 @@ def test_plan_tells_what_the_sync_then_does(workspace: Workspace) -> None:
     )
     assert [{"reason": "EMAIL is not an e-mail address", "rows": 1}] == told["rejects"]
     assert [("single", 2, 2)] == [
-        (way["way"], way["rows"], way["api_calls"]) for way in told["ways"]
+        (route["way"], route["rows"], route["api_calls"]) for route in told["ways"]
     ]
     assert (None, [], False) == (
         told["stopped_by"],
@@ -164,7 +164,7 @@ def test_dry_run_stops_after_the_plan_of_each_audience(workspace: Workspace) -> 
     broken, people = ran.json()
     assert (2, "TAJO-123", 2) == (ran.code, broken["error"]["code"], people["create"])
     assert writes == workspace.brevo.writes()
-    assert not workspace.places("people").extract(workspace.settings().today()).exists()
+    assert not workspace.paths("people").extract(workspace.settings().today()).exists()
     shown = workspace.tajo("connectors", "sync", "snowflake", "--dry-run", "--audience", "people")
     for words in ("2 rows extracted", "new, would be created", "About 5 API calls"):
         assert words in shown.out

@@ -8,19 +8,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import attributes, contacts, verify
-from tajo_sf_pipeline.brevo.attributes import Written
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.verify import Difference
-from tajo_sf_pipeline.settings import Brevo
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 COLUMNS = [
-    Written("points", "POINTS", "float"),
-    Written("born", "BORN", "date"),
-    Written("vip", "VIP", "boolean"),
-    Written("class", "CLASS", "category", ("gold", "silver")),
-    Written("tags", "TAGS", "multiple-choice", ("a", "b")),
+    WrittenColumn("points", "POINTS", "float"),
+    WrittenColumn("born", "BORN", "date"),
+    WrittenColumn("vip", "VIP", "boolean"),
+    WrittenColumn("class", "CLASS", "category", ("gold", "silver")),
+    WrittenColumn("tags", "TAGS", "multiple-choice", ("a", "b")),
 ]
 SENT = {
     "FIRSTNAME": "Zoë 🦊",

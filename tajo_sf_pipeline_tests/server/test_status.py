@@ -45,7 +45,7 @@ def test_audience_that_never_ran(workspace: Workspace) -> None:
     )
     tick = datetime.fromisoformat(str(status["next_tick"]))
     assert ((5, 0), True) == ((tick.hour, tick.minute), tick > datetime.now(UTC))
-    assert not workspace.places("people").ledger.exists()
+    assert not workspace.paths("people").ledger.exists()
     assert "never synced" in workspace.tajo("status").out
 
 

@@ -12,17 +12,19 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from tajo_sf_pipeline.audience.destination import Campaign, Destination, Guards
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.imports import Finished
-from tajo_sf_pipeline.destination import Campaign, Destination, Guards, Limit
+from tajo_sf_pipeline.config.limit import Limit
+from tajo_sf_pipeline.config.settings import Brevo
+from tajo_sf_pipeline.destinations import background_imports, batches
+from tajo_sf_pipeline.destinations.delivery import Delivery, no_reasons, with_reasons
+from tajo_sf_pipeline.destinations.lookup import arrived, existing
+from tajo_sf_pipeline.engine import recovery
 from tajo_sf_pipeline.errors import GuardError, UncertainError, VendorOutageError
-from tajo_sf_pipeline.settings import Brevo
-from tajo_sf_pipeline.sync import batch_way, import_way, recovery
-from tajo_sf_pipeline.sync.delivery import Delivery, no_reasons, with_reasons
-from tajo_sf_pipeline.sync.journal import Journal, Window
-from tajo_sf_pipeline.sync.letter import Filter
-from tajo_sf_pipeline.sync.lookup import arrived, existing
-from tajo_sf_pipeline.sync.plan import Plan
+from tajo_sf_pipeline.planning.plan import Plan
+from tajo_sf_pipeline.state.dead_letter import Filter
+from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience, person
 from tajo_sf_pipeline_tests.scripted_server import Answer, scripted
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -66,8 +68,10 @@ def test_s06_a_refused_row_that_left_the_source_is_forgotten(engine_of: MakeEngi
     assert (1, 1) == ((run := engine.run(_people(0, 1))).confirmed, run.failed)
     assert 1 == engine.ledger.failed().num_rows
     run = engine.run(_people(0))
-    assert (0, 0, {}) == (run.failed, engine.ledger.failed().num_rows, engine.letters())
-    assert ["left"] == [letter.state for letter in engine.sync().letters.find(Filter())]
+    assert (0, 0, {}) == (run.failed, engine.ledger.failed().num_rows, engine.dead_letters())
+    assert ["left"] == [
+        dead_letter.state for dead_letter in engine.sync().dead_letters.find(Filter())
+    ]
 
 
 def test_s06_a_refused_row_of_a_window_is_kept_until_it_arrives(engine_of: MakeEngine) -> None:
@@ -76,13 +80,13 @@ def test_s06_a_refused_row_of_a_window_is_kept_until_it_arrives(engine_of: MakeE
     _refuse(engine, "p1@example.com")
     engine.run(_people(0, 1))
     run = engine.run([])
-    assert (0, 1, ["p1@example.com"]) == (run.retried, run.left_over, [*engine.letters()])
+    assert (0, 1, ["p1@example.com"]) == (run.retried, run.left_over, [*engine.dead_letters()])
     engine.account.change(faults=[])
     run = engine.run([])
     assert (1, 0, {}, 0) == (
         run.retried,
         run.left_over,
-        engine.letters(),
+        engine.dead_letters(),
         engine.ledger.failed().num_rows,
     )
 
@@ -124,13 +128,13 @@ def _delivery(engine: Engine, client: Client, own: int) -> Delivery:
     return Delivery(
         client=client,
         ledger=sync.ledger,
-        journal=Journal(engine.places.journal),
-        letters=sync.letters,
+        journal=Journal(engine.paths.journal),
+        dead_letters=sync.dead_letters,
         audience=engine.audience,
         key=engine.audience.key,
         run_id="run",
         sync_date=DAY,
-        plan=engine.places.plan(DAY, "run"),
+        plan=engine.paths.plan(DAY, "run"),
         list_ids={None: own},
     )
 
@@ -207,13 +211,13 @@ def test_s05_a_contact_whose_answer_was_lost_is_written_again(engine_of: MakeEng
     assert "Name0" == engine.account.contacts()["p0@example.com"]["attributes"]["FIRSTNAME"]
 
 
-def _window(plan: Plan) -> Window:
+def _window(plan: Plan) -> InFlightBatch:
     """Give the first row of a plan as it stands in the journal, long ago."""
-    return Window(
+    return InFlightBatch(
         number=0,
         run_id="killed",
         plan=str(plan.file),
-        way="import",
+        route="import",
         category="plain",
         list_id=1,
         first=0,
@@ -231,7 +235,7 @@ def test_s05_rows_of_a_lost_import_are_in_doubt(
     engine = engine_of()
     engine.run(_people(0, 1))
     plan = engine.plan([person(0, FIRSTNAME="New"), person(1)])
-    journal = Journal(engine.places.journal)
+    journal = Journal(engine.paths.journal)
     number = journal.begin(_window(plan))
     if processes:
         journal.started(number, *processes)
@@ -254,11 +258,11 @@ def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine
         server.will(Answer(text="33612000002\n"))
         delivery = _delivery(engine, client, 1)
         rows = pa.Table.from_batches(plan.rows(0, 2))
-        started = import_way.Started(delivery.journal.begin(_window(plan)), rows, 1)
+        started = background_imports.Started(delivery.journal.begin(_window(plan)), rows, 1)
         reports = {"duplicate_phone_id": f"{server.url}/report"}
-        import_way.settle(delivery, [(started, Finished("completed", reports))])
+        background_imports.settle(delivery, [(started, Finished("completed", reports))])
     assert (1, 1) == (delivery.receipt.confirmed, delivery.receipt.failed)
-    assert {numbers[1]: "duplicate_phone_id"} == engine.letters()
+    assert {numbers[1]: "duplicate_phone_id"} == engine.dead_letters()
 
 
 def test_s02_events_that_were_not_sent_are_without_an_answer(engine_of: MakeEngine) -> None:
@@ -270,7 +274,7 @@ def test_s02_events_that_were_not_sent_are_without_an_answer(engine_of: MakeEngi
     with _client(engine.account) as client:
         delivery = _delivery(engine, client, 1)
         rows = pa.Table.from_batches(plan.rows(0, 3))
-        batch_way.settle_uncertain(delivery, rows, error)
+        batches.settle_uncertain(delivery, rows, error)
     receipt = delivery.receipt
     assert (1, 2, ["o-1", "o-2"]) == (receipt.failed, receipt.pending, receipt.in_doubt)
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.sync.ledger import Ledger
+from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline_tests.dagster_processes import Dagster, running
 from tajo_sf_pipeline_tests.forwarder import Forwarder, forwarding_to
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
@@ -57,18 +57,18 @@ def test_a_run_that_is_terminated_while_it_sends(people: Workspace, dagster: Dag
     assert "CANCELED" == dagster.ended_run(run), dagster.last_words()
     people.brevo.change(faults=[])
 
-    stopped = Ledger(people.places("people").ledger).run_of(run)
+    stopped = Ledger(people.paths("people").ledger).run_of(run)
     assert ("interrupted", PEOPLE, True) == (stopped.outcome, stopped.planned, stopped.conserved)
     assert 10 <= stopped.confirmed < PEOPLE
     told = f"people stopped (interrupted): {stopped.confirmed} of {PEOPLE} rows were accepted by"
     assert [True] == [told in line for line in dagster.client.messages(run) if "stopped (" in line]
     # The call that was on its way may have arrived without being confirmed.
     assert people.brevo.count("contacts") - stopped.confirmed in {0, 1}
-    assert not people.places("people").journal.exists()
+    assert not people.paths("people").journal.exists()
 
     again = dagster.client.launch_run("people_incremental", today)
     assert "SUCCESS" == dagster.ended_run(again), dagster.last_words()
-    finished = Ledger(people.places("people").ledger).run_of(again)
+    finished = Ledger(people.paths("people").ledger).run_of(again)
     assert (stopped.confirmed, PEOPLE - stopped.confirmed) == (
         *(finished.unchanged, finished.confirmed),
     )
@@ -88,7 +88,7 @@ def test_a_run_that_is_terminated_while_snowflake_works(
     [statement] = _statements(people)
     assert "SQL execution canceled" == statement["error"]
     assert before == people.brevo.writes()
-    assert not people.places("endless").ledger.exists()
+    assert not people.paths("endless").ledger.exists()
 
 
 def _polls(wire: Forwarder, asked: int) -> list[str]:

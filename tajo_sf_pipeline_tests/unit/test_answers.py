@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.sync.delivery import Answer, Receipt, no_reasons, with_reasons
+from tajo_sf_pipeline.destinations.delivery import Answer, Receipt, no_reasons, with_reasons
 
 
 def _rows(*rows: tuple[str, str, list[int] | None]) -> pa.Table:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tajo_sf_pipeline import audiences, settings
-from tajo_sf_pipeline.audiences import Audiences
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.catalog import Audiences
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.statement import Statement
 
 
 class Folder:
@@ -41,7 +42,7 @@ class Folder:
         (self.sql / f"{name}.sql").write_text(f"SELECT * FROM {name}", encoding="utf-8")
 
     def load(self) -> Audiences:
-        return audiences.load(settings.load(self.path / "tajo.yaml"))
+        return catalog.load(settings.load(self.path / "tajo.yaml"))
 
     def refusal(self) -> ConfigurationError:
         """Load the audiences; give why that failed."""
@@ -58,8 +59,8 @@ def folder(tmp_path: Path) -> Folder:
 
 def _shipped(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:
     """Make the workspace's own sql/ the folder that ships, as in a clone of the repository."""
-    shutil.copytree(audiences.shipped_folder(), folder.sql, dirs_exist_ok=True)
-    monkeypatch.setattr(audiences, "shipped_folder", lambda: folder.sql)
+    shutil.copytree(catalog.shipped_folder(), folder.sql, dirs_exist_ok=True)
+    monkeypatch.setattr(catalog, "shipped_folder", lambda: folder.sql)
 
 
 def test_nothing_runs_that_was_not_asked_for(folder: Folder) -> None:
@@ -70,9 +71,9 @@ def test_nothing_runs_that_was_not_asked_for(folder: Folder) -> None:
 def test_shipped_audiences_are_switched_on_by_sync(folder: Folder) -> None:
     """A workspace whose folder lacks the pair uses the one that ships."""
     folder.write(sync={"segments": True})
-    audiences = folder.load()
-    assert {"segments": True} == {one.name: one.shipped for one in audiences}
-    assert ("SEGMENT_NAME", "RFM_SEGMENT") == audiences.named("segments").attributes
+    catalog = folder.load()
+    assert {"segments": True} == {one.name: one.shipped for one in catalog}
+    assert ("SEGMENT_NAME", "RFM_SEGMENT") == catalog.named("segments").attributes
 
 
 def test_own_pair_wins_over_the_shipped_one(folder: Folder) -> None:
@@ -218,14 +219,12 @@ def test_s12_shipped_audience_yields(folder: Folder) -> None:
     """A shipped audience leaves an attribute to the user's own, and a note says so."""
     folder.write(sync={"analytics": True})
     folder.pair("vips", "LTV_SCORE", "CHURN_RISK")
-    audiences = folder.load()
-    assert ("RFM_SCORE", "ORDER_COUNT", "LAST_ORDER_DATE") == audiences.named(
-        "analytics"
-    ).attributes
+    catalog = folder.load()
+    assert ("RFM_SCORE", "ORDER_COUNT", "LAST_ORDER_DATE") == catalog.named("analytics").attributes
     assert (
         "analytics leaves LTV_SCORE to vips, which maps it",
         "analytics leaves CHURN_RISK to vips, which maps it",
-    ) == audiences.notes
+    ) == catalog.notes
 
 
 def test_s12_shipped_audience_yields_beside_own_pairs(
@@ -255,7 +254,7 @@ def test_s15_one_off_is_named_by_what_it_does(folder: Folder) -> None:
 
     def name(sql: str = "SELECT 1", target: str = "LTV_SCORE", list_id: int = 42) -> str:
         statement = Statement(sql, "--query")
-        return audiences.one_off(loaded, statement, {"ltv": target}, list_id).name
+        return catalog.one_off(loaded, statement, {"ltv": target}, list_id).name
 
     assert name() == name()
     assert 4 == len({name(), name(sql="SELECT 2"), name(target="VALUE"), name(list_id=43)})
@@ -264,6 +263,6 @@ def test_s15_one_off_is_named_by_what_it_does(folder: Folder) -> None:
 def test_one_off_maps_email_by_itself(folder: Folder) -> None:
     """A one-off whose `--map` leaves the key out reads it from the column `email`."""
     loaded = settings.load(folder.path / "tajo.yaml")
-    one = audiences.one_off(loaded, Statement("SELECT 1", "--query"), {"ltv": "LTV_SCORE"}, 42)
+    one = catalog.one_off(loaded, Statement("SELECT 1", "--query"), {"ltv": "LTV_SCORE"}, 42)
     targets = {source: field.to for source, field in one.fields.items()}
     assert {"email": "email", "ltv": "LTV_SCORE"} == targets

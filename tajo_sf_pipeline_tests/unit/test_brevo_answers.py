@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import (
     attributes,
     contacts,
@@ -19,12 +21,10 @@ from tajo_sf_pipeline.brevo import (
     objects,
     verify,
 )
-from tajo_sf_pipeline.brevo.attributes import Written
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, key_of
-from tajo_sf_pipeline.destination import Destination
+from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import ConfigurationError, MappingError, VendorOutageError
-from tajo_sf_pipeline.settings import Brevo
 from tajo_sf_pipeline_tests.scripted_server import Answer, Scripted, scripted
 
 CONTACT = b'{"email":"jane@example.com","attributes":{}}'
@@ -230,7 +230,7 @@ NONE: dict[str, dict[str, Any]] = {}
 @pytest.mark.parametrize("name", ["EMAIL", "sms", "WHATSAPP", "LANDLINE_NUMBER", "EXT_ID"])
 def test_what_every_contact_has_is_not_missed(name: str) -> None:
     """Brevo does not list these among its attributes, and takes them all the same."""
-    assert attributes.problem(Written("column", name, "text"), NONE) is None
+    assert attributes.problem(WrittenColumn("column", name, "text"), NONE) is None
 
 
 @pytest.mark.parametrize("kind", ["category", "multiple-choice"])
@@ -241,7 +241,7 @@ def test_s16_an_option_that_brevo_lacks_is_found_before_a_write(kind: str) -> No
         if kind == "category"
         else {"category": "normal", "type": kind, "multiCategoryOptions": ["gold"]}
     }
-    found = attributes.problem(Written("tier", "TIER", kind, ("gold", "silver")), account)
+    found = attributes.problem(WrittenColumn("tier", "TIER", kind, ("gold", "silver")), account)
     assert found is not None
     assert ("options", ("silver",)) == (found.kind, found.options)
 
@@ -250,7 +250,7 @@ def test_s16_nothing_is_created_beside_a_conflict(client: Client, server: Script
     """Brevo cannot change a type: who must mend that finds the account as it was."""
     account = {"attributes": [{"name": "AGE", "category": "normal", "type": "text"}]}
     server.will(Answer(json=account))
-    columns = [Written("age", "AGE", "float"), Written("city", "CITY", "text")]
+    columns = [WrittenColumn("age", "AGE", "float"), WrittenColumn("city", "CITY", "text")]
     with pytest.raises(MappingError) as caught:
         attributes.create_missing(client, columns)
     assert ("TAJO-612", ["GET"]) == (caught.value.code, [one.method for one in server.asked])

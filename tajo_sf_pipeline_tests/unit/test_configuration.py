@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tajo_sf_pipeline import audiences, settings
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline_tests import case_files
 
@@ -37,7 +38,7 @@ def tajo_yaml(tmp_path: Path) -> Path:
 def _refusal(tajo_yaml: Path) -> ConfigurationError:
     """Load the workspace and its audiences; give why that failed."""
     with pytest.raises(ConfigurationError) as refused:
-        audiences.load(settings.load(tajo_yaml))
+        catalog.load(settings.load(tajo_yaml))
     return refused.value
 
 
@@ -97,7 +98,7 @@ def test_cases_start_from_what_is_accepted(case: str, tajo_yaml: Path) -> None:
         )
         (folder / "vips.yaml").write_text(AUDIENCE["text"], encoding="utf-8")
         (folder / "vips.sql").write_text(AUDIENCE["sql"], encoding="utf-8")
-    assert ("LTV_SCORE",) == audiences.load(settings.load(tajo_yaml)).named("vips").attributes
+    assert ("LTV_SCORE",) == catalog.load(settings.load(tajo_yaml)).named("vips").attributes
 
 
 def test_file_that_is_missing(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_file_that_is_not_text(tajo_yaml: Path) -> None:
 def test_vendor_documentation_loads_as_it_is() -> None:
     """The workspace of the vendor's documentation needs no edit; its query is an audience."""
     loaded = settings.load(VENDOR_DOCUMENTATION)
-    found = audiences.load(loaded)
+    found = catalog.load(loaded)
     assert ["customers", "segments", "analytics", "customer_segments"] == list(found.by_name)
     segments = found.named("customer_segments")
     assert ("LTV_SCORE", "RFM_SEGMENT") == segments.attributes
@@ -133,7 +134,7 @@ def test_vendor_documentation_loads_as_it_is() -> None:
 
 def test_s12_audiences_that_ship_yield_to_the_vendor_documentation() -> None:
     """What the documented query writes, the shipped audiences leave to it, and a note says so."""
-    found = audiences.load(settings.load(VENDOR_DOCUMENTATION))
+    found = catalog.load(settings.load(VENDOR_DOCUMENTATION))
     assert (
         "segments leaves RFM_SEGMENT to customer_segments, which maps it",
         "analytics leaves LTV_SCORE to customer_segments, which maps it",

@@ -12,10 +12,10 @@ import pytest
 from snowflake.connector.constants import FIELD_NAME_TO_ID
 from snowflake.connector.errors import DatabaseError, ForbiddenError, OperationalError
 
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.errors import IncompleteError, TajoError
-from tajo_sf_pipeline.settings import Snowflake
-from tajo_sf_pipeline.snowflake.driver import Driver
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sources.snowflake.driver import Driver
 
 SETTINGS = Snowflake.model_validate(
     {

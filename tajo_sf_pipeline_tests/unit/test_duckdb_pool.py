@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tajo_sf_pipeline import duckdb_pool
-from tajo_sf_pipeline.duckdb_pool import connection
+from tajo_sf_pipeline.storage import duckdb_pool
+from tajo_sf_pipeline.storage.duckdb_pool import connection
 
 
 @pytest.fixture(autouse=True)

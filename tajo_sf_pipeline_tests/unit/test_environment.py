@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tajo_sf_pipeline import settings
-from tajo_sf_pipeline.document import Credential
+from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.config.yaml_document import Credential
 from tajo_sf_pipeline.errors import ConfigurationError
 
 PLACE = "account: acme\n    database: MARKETING_DB\n    schema: PUBLIC\n"

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
-from tajo_sf_pipeline.destination import Destination
-from tajo_sf_pipeline.field_mapping import Field, FieldMapping, fitted
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.field_mapping import Field, FieldMapping, fitted
 from tajo_sf_pipeline.mapping.mapper import Mapper
 from tajo_sf_pipeline_tests.columns import COLUMNS
 from tajo_sf_pipeline_tests.mapped_rows import audience

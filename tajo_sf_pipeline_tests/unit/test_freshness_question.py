@@ -9,16 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tajo_sf_pipeline.audience.statement import BindValue, Statement, Table
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
     TajoError,
     VendorOutageError,
 )
-from tajo_sf_pipeline.snowflake import freshness
-from tajo_sf_pipeline.snowflake.freshness import Altered
-from tajo_sf_pipeline.snowflake.warehouse import Result
-from tajo_sf_pipeline.statement import BindValue, Statement, Table
+from tajo_sf_pipeline.sources.base import Result
+from tajo_sf_pipeline.sources.snowflake import table_changes
+from tajo_sf_pipeline.sources.snowflake.table_changes import Altered
 
 MONDAY, TUESDAY = datetime(2026, 11, 9, 8), datetime(2026, 11, 10, 8)  # noqa: DTZ001 - as it is told
 VIEW, MONDAYS, TUESDAYS = (Table("DB", "PUBLIC", name) for name in ("V", "A", "B"))
@@ -62,7 +62,7 @@ def test_a_view_changed_when_the_last_of_its_tables_did() -> None:
         {"V": ("VIEW", None), "A": ("BASE TABLE", MONDAY), "B": ("BASE TABLE", TUESDAY)},
         {"V": "CREATE VIEW v AS SELECT * FROM a JOIN b USING (id)"},
     )
-    found = freshness.altered(source, [VIEW])[VIEW]
+    found = table_changes.altered(source, [VIEW])[VIEW]
     assert Altered(TUESDAY.replace(tzinfo=UTC), (MONDAYS, TUESDAYS)) == found
 
 
@@ -72,13 +72,13 @@ def test_a_view_above_a_table_that_is_hidden_is_unknown() -> None:
         {"V": ("VIEW", None), "A": ("BASE TABLE", MONDAY)},
         {"V": "CREATE VIEW v AS SELECT * FROM a JOIN b USING (id)"},
     )
-    found = freshness.altered(source, [VIEW])[VIEW]
+    found = table_changes.altered(source, [VIEW])[VIEW]
     assert (None, "DB.PUBLIC.B is not shown to the role") == (found.at, found.unknown)
 
 
 def test_a_materialized_view_has_a_moment_of_its_own() -> None:
     """It is kept as a table is, and its text need not be shown."""
-    found = freshness.altered(Told({"V": ("MATERIALIZED VIEW", MONDAY)}), [VIEW])[VIEW]
+    found = table_changes.altered(Told({"V": ("MATERIALIZED VIEW", MONDAY)}), [VIEW])[VIEW]
     assert Altered(MONDAY.replace(tzinfo=UTC)) == found
 
 
@@ -93,14 +93,14 @@ def test_a_warehouse_that_cannot_be_asked_is_no_table_that_cannot_be_told_of(
     """The question ends with the error after one statement, and the sensor says why."""
     source = Told(error=error)
     with pytest.raises(type(error)):
-        freshness.tokens(source, [MONDAYS, TUESDAYS])
+        table_changes.tokens(source, [MONDAYS, TUESDAYS])
     assert 1 == len(source.asked)
 
 
 def test_where_the_token_is_refused_the_last_alteration_stands_in() -> None:
     """Of one table it is told, of another that it is hidden; neither hides the other."""
     source = Told({"A": ("BASE TABLE", MONDAY)}, error=GONE)
-    found = freshness.tokens(source, [MONDAYS, TUESDAYS])
+    found = table_changes.tokens(source, [MONDAYS, TUESDAYS])
     assert {MONDAYS: "altered 2026-11-09T08:00:00+00:00"} == found.told
     assert {TUESDAYS: "DB.PUBLIC.B is not shown to the role"} == found.untold
 
@@ -117,5 +117,5 @@ def test_where_the_token_is_refused_the_last_alteration_stands_in() -> None:
 def test_s14_a_tables_name_stays_a_name(name: str, literal: str) -> None:
     """Quotes and backslashes of a name end neither the identifier nor the text around it."""
     source = Told()
-    freshness.tokens(source, [Table("DB", "PUBLIC", name)])
+    table_changes.tokens(source, [Table("DB", "PUBLIC", name)])
     assert [f'SELECT SYSTEM$LAST_CHANGE_COMMIT_TIME({literal}) AS "t0"'] == source.asked

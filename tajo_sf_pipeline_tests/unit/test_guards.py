@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tajo_sf_pipeline.destination import Guards
+from tajo_sf_pipeline.audience.destination import Guards
 from tajo_sf_pipeline.errors import ConfigurationError, GuardError
-from tajo_sf_pipeline.sync.guards import GUARDS, Figures, accepted, judge
+from tajo_sf_pipeline.planning.guards import GUARDS, Figures, accepted, judge
 
 CODES = ("TAJO-802", "TAJO-803", "TAJO-804", "TAJO-805")
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.sync import plan_file, recovery
-from tajo_sf_pipeline.sync.journal import Journal, Window
+from tajo_sf_pipeline.engine import recovery
+from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
+from tajo_sf_pipeline.storage import arrow_file
 
-WINDOW = Window(
+WINDOW = InFlightBatch(
     number=0,
     run_id="run",
     plan="plan.arrow",
-    way="import",
+    route="import",
     category="plain",
     list_id=7,
     first=0,
@@ -64,7 +65,7 @@ def test_s05_a_journal_goes_with_its_last_window(path: Path) -> None:
 def _plan(folder: Path, name: str) -> Path:
     keys = [f"{name}{number}@example.com" for number in range(3)]
     rows = pa.record_batch({"_key": pa.array(keys)})
-    plan_file.write(folder / name, rows.schema, [rows])
+    arrow_file.write(folder / name, rows.schema, [rows])
     return folder / name
 
 

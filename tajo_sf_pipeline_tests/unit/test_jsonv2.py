@@ -15,8 +15,8 @@ from snowflake.connector.constants import FIELD_ID_TO_NAME
 from snowflake.connector.cursor import ResultMetadata
 
 from tajo_sf_pipeline.errors import IncompleteError
-from tajo_sf_pipeline.snowflake import types
-from tajo_sf_pipeline.snowflake.jsonv2 import RowType, arrow_schema, record_batch, row_types
+from tajo_sf_pipeline.sources.snowflake import types
+from tajo_sf_pipeline.sources.snowflake.jsonv2 import RowType, arrow_schema, record_batch, row_types
 
 Column = dict[str, Any]
 

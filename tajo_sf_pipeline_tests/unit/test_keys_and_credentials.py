@@ -17,16 +17,16 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tajo_sf_pipeline.audience.statement import BindValue
+from tajo_sf_pipeline.config.settings import KeyPair, Snowflake
 from tajo_sf_pipeline.errors import AuthenticationError, ConfigurationError, VendorOutageError
 from tajo_sf_pipeline.sandbox.snowflake.binds import bound_values
 from tajo_sf_pipeline.sandbox.snowflake.submission import Bind
-from tajo_sf_pipeline.settings import KeyPair, Snowflake
-from tajo_sf_pipeline.snowflake import credentials as signing
-from tajo_sf_pipeline.snowflake import keys
-from tajo_sf_pipeline.snowflake.bindings import bindings, bound
-from tajo_sf_pipeline.snowflake.credentials import base_url, credentials_of, jwt_account
-from tajo_sf_pipeline.snowflake.refusals import refusal
-from tajo_sf_pipeline.statement import BindValue
+from tajo_sf_pipeline.sources.snowflake import credentials as signing
+from tajo_sf_pipeline.sources.snowflake import keys
+from tajo_sf_pipeline.sources.snowflake.bindings import bindings, bound
+from tajo_sf_pipeline.sources.snowflake.credentials import base_url, credentials_of, jwt_account
+from tajo_sf_pipeline.sources.snowflake.error_translation import refusal
 from tajo_sf_pipeline_tests.strategies import bindable, moments
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -78,14 +78,14 @@ def _snowflake(**given: Any) -> Snowflake:
 )
 def test_every_form_gives_the_same_key(pair: KeyPair, tmp_path: Path) -> None:
     """PKCS#8, encrypted or not, with line breaks or written as environment files have them."""
-    assert keys.der(RSA) == keys.der(keys.private_key(pair, tmp_path))
+    assert RSA.private_numbers() == keys.private_key(pair, tmp_path).private_numbers()
 
 
 def test_a_relative_path_is_beside_the_workspace_file(tmp_path: Path) -> None:
     """The folder that tajo runs in does not matter."""
     (tmp_path / "key.p8").write_text(_pem(RSA))
     found = keys.private_key(_pair(private_key_path="key.p8"), tmp_path)
-    assert keys.der(RSA) == keys.der(found)
+    assert RSA.private_numbers() == found.private_numbers()
 
 
 def test_the_key_as_openssl_makes_and_encrypts_it(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ import pytest
 import stamina.instrumentation
 
 from tajo_sf_pipeline.errors import ConfigurationError, InternalError, TajoError
-from tajo_sf_pipeline.sync import ledger_file as module
-from tajo_sf_pipeline.sync import schema
-from tajo_sf_pipeline.sync.diff import Wanted
-from tajo_sf_pipeline.sync.ledger import Ledger
-from tajo_sf_pipeline.sync.ledger_file import LedgerFile
-from tajo_sf_pipeline.sync.summary import Planned, Summary
+from tajo_sf_pipeline.planning.diff import Wanted, compare
+from tajo_sf_pipeline.state import ledger_file as module
+from tajo_sf_pipeline.state import ledger_schema
+from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.ledger_file import LedgerFile
+from tajo_sf_pipeline.state.run_summary import Planned, Summary
 
 JANE, JOHN = "jane@example.com", "john@example.com"
 OLD, NEW = 1, 2  # fingerprints
@@ -83,7 +83,7 @@ class Planning:
             sync_date=date(2026, 3, 1),
             window_end=_day(9),
         )
-        planned, _ = self._ledger.diff(wanted, self.file)
+        planned, _ = compare(self._ledger, wanted, self.file)
         return planned
 
     def rows(self) -> list[dict[str, Any]]:
@@ -383,13 +383,6 @@ def test_old_payloads_are_not_kept_for_ever(ledger: Ledger, tmp_path: Path) -> N
     assert known.payload == known.payload_before == f'{{"email":"{JANE}"}}'
 
 
-def test_forgotten_rows_are_new(ledger: Ledger, plan: Planning) -> None:
-    """What is forgotten is sent again as if it had never been."""
-    ledger.confirm(_table((JANE, NEW, _day(1)), (JOHN, NEW, _day(1))), "run")
-    assert 1 == ledger.forget([JANE, "nobody@example.com"])
-    assert Planned(create=1, unchanged=1) == plan((JANE, NEW, _day(1)), (JOHN, NEW, _day(1)))
-
-
 def _failed(row: Row) -> pa.Table:
     return _table(row).append_column("why", pa.array(["no"], pa.string()))
 
@@ -453,7 +446,7 @@ def test_s05_a_ledger_that_could_not_be_made_is_not_there(
 ) -> None:
     """Else a process that is killed at that moment leaves a file that no later run can open."""
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "TABLES", "SELECT error('killed')")
+        patch.setattr(ledger_schema, "TABLES", "SELECT error('killed')")
         with pytest.raises(duckdb.Error, match="killed"):
             ledger.present()
     assert [] == list((tmp_path / "ledger").iterdir())

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.sync import ledger as ledger_module
-from tajo_sf_pipeline.sync.diff import WITHHELD, Wanted
-from tajo_sf_pipeline.sync.ledger import Known, Ledger, Made
-from tajo_sf_pipeline.sync.plan_file import rows_of
-from tajo_sf_pipeline.sync.summary import Planned, Summary
+from tajo_sf_pipeline.planning.diff import WITHHELD, Wanted, compare
+from tajo_sf_pipeline.state import ledger as ledger_module
+from tajo_sf_pipeline.state.ledger import Known, Ledger, Made
+from tajo_sf_pipeline.state.run_summary import Planned, Summary
+from tajo_sf_pipeline.storage.arrow_file import rows_of
 
 Tables = dict[str, list[tuple[Any, ...]]]
 # They were accepted; LEFT was taken off the mirror since, and an update of SICK failed.
@@ -87,8 +87,8 @@ def _tables(path: Path) -> Tables:
         }
     for run in found["runs"]:
         run["summary"] = json.loads(run["summary"])
-    for guests in found["guests"]:
-        guests["keys"] = sorted(guests["keys"])
+    for preexisting in found["guests"]:
+        preexisting["keys"] = sorted(preexisting["keys"])
     return {name: [tuple(row.values()) for row in rows] for name, rows in found.items()}
 
 
@@ -164,7 +164,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(ledger_module, "datetime", Clock)
         patch.setattr(Clock, "moment", THEN)
         ledger = Ledger(path)
-        ledger.meet_list(7, [GUEST])
+        ledger.snapshot_members(7, [GUEST])
         jane = Row(JANE, 11, _day(3), "jane 1", "gold", row=0, sync_date=DATE, lists=(7,))
         left = Row(LEFT, 12, _day(3), "left 1", row=1, sync_date=DATE, lists=(7,))
         sick = replace(
@@ -394,22 +394,22 @@ WRITES: dict[str, tuple[Verb, object, Tables]] = {
         {"failed": _without("failed", SICK)},
     ),
     "doubt a known row": (
-        lambda ledger, _: ledger.doubt(_plan(_JANE), "run", mirror=False),
+        lambda ledger, _: ledger.mark_unknown(_plan(_JANE), "run", mirror=False),
         None,
         {"rows": _changed("rows", JANE, 1, 0)},
     ),
     "doubt a known row of a mirror": (
-        lambda ledger, _: ledger.doubt(_plan(_JANE), "run", mirror=True),
+        lambda ledger, _: ledger.mark_unknown(_plan(_JANE), "run", mirror=True),
         None,
         {"rows": _changed("rows", JANE, 1, 0)},
     ),
     "doubt a new row": (
-        lambda ledger, _: ledger.doubt(_plan(Row(NEW)), "run", mirror=False),
+        lambda ledger, _: ledger.mark_unknown(_plan(Row(NEW)), "run", mirror=False),
         None,
         {},
     ),
     "doubt a new row of a mirror": (
-        lambda ledger, _: ledger.doubt(_plan(Row(NEW, lists=(7,))), "run", mirror=True),
+        lambda ledger, _: ledger.mark_unknown(_plan(Row(NEW, lists=(7,))), "run", mirror=True),
         None,
         {
             "rows": [
@@ -420,7 +420,7 @@ WRITES: dict[str, tuple[Verb, object, Tables]] = {
         },
     ),
     "doubt a row that failed, of a mirror": (
-        lambda ledger, _: ledger.doubt(_plan(Row(BAD)), "run", mirror=True),
+        lambda ledger, _: ledger.mark_unknown(_plan(Row(BAD)), "run", mirror=True),
         None,
         {
             "rows": [
@@ -430,12 +430,12 @@ WRITES: dict[str, tuple[Verb, object, Tables]] = {
         },
     ),
     "doubt that a row has left": (
-        lambda ledger, _: ledger.doubt(_plan(_OFF), "run", mirror=True),
+        lambda ledger, _: ledger.mark_unknown(_plan(_OFF), "run", mirror=True),
         None,
         {"rows": _changed("rows", JANE, 1, 0)},
     ),
     "doubt that a row has left that is not known": (
-        lambda ledger, _: ledger.doubt(_plan(replace(_OFF, key=NEW)), "run", mirror=True),
+        lambda ledger, _: ledger.mark_unknown(_plan(replace(_OFF, key=NEW)), "run", mirror=True),
         None,
         {},
     ),
@@ -470,27 +470,27 @@ WRITES: dict[str, tuple[Verb, object, Tables]] = {
         {},
     ),
     "let go what is in the source": (
-        lambda ledger, file: ledger.let_go(_mapped(file, Row(BAD), Row(SICK))),
+        lambda ledger, file: ledger.forget_failures(_mapped(file, Row(BAD), Row(SICK))),
         None,
         {},
     ),
     "let go what is not in the source": (
-        lambda ledger, file: ledger.let_go(_mapped(file, Row(JANE), Row(SICK))),
+        lambda ledger, file: ledger.forget_failures(_mapped(file, Row(JANE), Row(SICK))),
         None,
         {"failed": _without("failed", BAD)},
     ),
     "let go of an empty source": (
-        lambda ledger, file: ledger.let_go(_mapped(file)),
+        lambda ledger, file: ledger.forget_failures(_mapped(file)),
         None,
         {"failed": _without("failed", BAD, SICK)},
     ),
     "meet a list": (
-        lambda ledger, _: ledger.meet_list(8, [GUEST, JANE, LEFT, BAD, GUEST]),
+        lambda ledger, _: ledger.snapshot_members(8, [GUEST, JANE, LEFT, BAD, GUEST]),
         None,
         {"guests": [(7, [GUEST]), (8, [BAD, GUEST])]},
     ),
     "meet an empty list": (
-        lambda ledger, _: ledger.meet_list(8, []),
+        lambda ledger, _: ledger.snapshot_members(8, []),
         None,
         {"guests": [(7, [GUEST]), (8, [])]},
     ),
@@ -586,7 +586,7 @@ READS: dict[str, tuple[Verb, object]] = {
             (SICK, "no", False, DATE, "first"),
         ],
     ),
-    "knows a list": (lambda ledger, _: [ledger.knows_list(n) for n in (7, 8)], [True, False]),
+    "knows a list": (lambda ledger, _: [ledger.has_snapshot(n) for n in (7, 8)], [True, False]),
     "campaign": (
         lambda ledger, _: [ledger.campaign(name) for name in ("Welcome", "Sale")],
         [Made(5, sent=False), None],
@@ -895,7 +895,7 @@ def test_a_diff_plans_and_writes_nothing(file: Path, case: Case) -> None:
         more["existing"] = pa.array(more["existing"], pa.string())
     wanted = _wanted(file, mapped, *rejected, **more)
     plan = file.with_name("plan.arrow")
-    counts, others = Ledger(file).diff(wanted, plan)
+    counts, others = compare(Ledger(file), wanted, plan)
     assert (case.counts, case.others) == (counts, others)
     told = ("action", "reason", "category", "leaves", "lists")
     planned = [
@@ -919,7 +919,7 @@ def test_s15_rows_of_one_list_stand_together_in_a_plan(file: Path) -> None:
     ]
     mapped = _mapped(file, *rows, beside=True)
     plan = file.with_name("plan.arrow")
-    counts, _ = Ledger(file).diff(_wanted(file, mapped, whole=True), plan)
+    counts, _ = compare(Ledger(file), _wanted(file, mapped, whole=True), plan)
     told = [
         (row["category"], row["_list"], row["_key"][0])
         for batch in rows_of(plan, 0, counts.writes)
@@ -940,10 +940,10 @@ def test_s04_a_refused_row_is_not_tried_over_newer_values(file: Path) -> None:
     ledger = Ledger(file)
     ledger.fail(_plan(Row(JANE, version=_day(2), why="no")), "run")
     plan = file.with_name("plan.arrow")
-    counts, _ = ledger.diff(_wanted(file, _mapped(file, Row(NEW))), plan)
+    counts, _ = compare(ledger, _wanted(file, _mapped(file, Row(NEW))), plan)
     assert Planned(create=1, retry=2) == counts
     ledger.fail(_plan(Row(JANE, version=_day(3), why="no")), "run")
-    counts, _ = ledger.diff(_wanted(file, _mapped(file, Row(NEW))), plan)
+    counts, _ = compare(ledger, _wanted(file, _mapped(file, Row(NEW))), plan)
     assert Planned(create=1, retry=3) == counts
 
 
@@ -964,7 +964,7 @@ def test_who_leaves_carries_what_on_leave_wants(
         file, _mapped(file, _SAME), mode="mirror", whole=True, key=key, leaving=leaving
     )
     plan = file.with_name("plan.arrow")
-    Ledger(file).diff(wanted, plan)
+    compare(Ledger(file), wanted, plan)
     [row] = next(iter(rows_of(plan, 0, 1))).to_pylist()
     told = ("_payload", "_version", "_fingerprint", "_list", "_row", "_sync_date")
     assert (expected, _day(9), 13, None, None, LATER) == tuple(row[name] for name in told)
@@ -973,7 +973,7 @@ def test_who_leaves_carries_what_on_leave_wants(
 def test_s06_a_retry_is_sent_as_it_was_sent_before(file: Path) -> None:
     """A row that the extract lacks has the values, the list and the flags that were refused."""
     plan = file.with_name("plan.arrow")
-    Ledger(file).diff(_wanted(file, _mapped(file, _SAME)), plan)
+    compare(Ledger(file), _wanted(file, _mapped(file, _SAME)), plan)
     [bad, _] = next(iter(rows_of(plan, 0, 2))).to_pylist()
     told = {name: value for name, value in bad.items() if name.startswith("_")}
     assert told == {
@@ -995,6 +995,6 @@ def test_s08_a_guest_of_a_list_does_not_leave_it(file: Path) -> None:
     ledger.confirm(_plan(Row(GUEST, 41, lists=(7, 8))), "run")
     plan = file.with_name("plan.arrow")
     mapped = _mapped(file, _SAME, Row(SICK, 13))
-    ledger.diff(_wanted(file, mapped, mode="mirror", whole=True), plan)
+    compare(ledger, _wanted(file, mapped, mode="mirror", whole=True), plan)
     [row] = next(iter(rows_of(plan, 0, 1))).to_pylist()
     assert (GUEST, [8]) == (row["_key"], row["leaves"])

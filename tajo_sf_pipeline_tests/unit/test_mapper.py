@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from tajo_sf_pipeline.audience import Audience
-from tajo_sf_pipeline.destination import Destination
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.field_mapping import Field, FieldMapping, fitted
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.field_mapping import Field, FieldMapping, fitted
 from tajo_sf_pipeline.mapping.mapper import Mapper
-from tajo_sf_pipeline.statement import Statement
 from tajo_sf_pipeline_tests import case_files
 from tajo_sf_pipeline_tests.columns import COLUMNS
 from tajo_sf_pipeline_tests.strategies import addresses, cut, nullable_texts

@@ -7,16 +7,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.destination import Destination
+from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.field_mapping import Field
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.field_mapping import Field
 from tajo_sf_pipeline.mapping import text_bytes
 from tajo_sf_pipeline.mapping.choice import Ways
 from tajo_sf_pipeline.mapping.fields import prepare
-from tajo_sf_pipeline.mapping.forms import wrong_names
+from tajo_sf_pipeline.mapping.json_payload import fingerprints, json_text
 from tajo_sf_pipeline.mapping.mapper import Mapper
-from tajo_sf_pipeline.mapping.payload import fingerprints, json_text
-from tajo_sf_pipeline.mapping.sources import Given
+from tajo_sf_pipeline.mapping.payload_builders import wrong_names
+from tajo_sf_pipeline.mapping.source_columns import Given
 from tajo_sf_pipeline_tests.mapped_rows import audience
 
 WINDOW_END = datetime(2026, 3, 2, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tajo_sf_pipeline.masking import masked
+from tajo_sf_pipeline.telemetry.masking import masked
 
 
 @pytest.mark.parametrize(

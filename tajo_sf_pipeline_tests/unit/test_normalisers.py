@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tajo_sf_pipeline.field_mapping import Field
+from tajo_sf_pipeline.audience.field_mapping import Field
 from tajo_sf_pipeline.mapping.choice import Ways
 from tajo_sf_pipeline.mapping.fields import Prepared, prepare
 from tajo_sf_pipeline.mapping.normalised import Normalised
 from tajo_sf_pipeline.mapping.normalisers import emails
-from tajo_sf_pipeline.mapping.sources import Given
+from tajo_sf_pipeline.mapping.source_columns import Given
 from tajo_sf_pipeline.mapping.types import LIST, TYPES, Family, family
 from tajo_sf_pipeline_tests import case_files
 from tajo_sf_pipeline_tests.columns import COLUMNS

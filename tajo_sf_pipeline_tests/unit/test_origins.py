@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tajo_sf_pipeline.lineage import origins
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.audience.lineage import origins
+from tajo_sf_pipeline.audience.statement import Statement
 
 ROOT = Path(__file__).parents[2]
 

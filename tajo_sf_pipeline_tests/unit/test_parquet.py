@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline import parquet
 from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.storage import parquet
 
 SCHEMA = pa.schema({"n": pa.int64()})
 

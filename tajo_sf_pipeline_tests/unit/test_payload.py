@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tajo_sf_pipeline.field_mapping import Nulls
-from tajo_sf_pipeline.mapping.forms import Made, contacts
-from tajo_sf_pipeline.mapping.payload import fingerprints, json_text
+from tajo_sf_pipeline.audience.field_mapping import Nulls
+from tajo_sf_pipeline.mapping.json_payload import fingerprints, json_text
+from tajo_sf_pipeline.mapping.payload_builders import Made, contacts
 from tajo_sf_pipeline_tests.strategies import nullable_texts, texts
 
 PAYLOAD = '{"email":"jane@example.com","attributes":{"LTV_SCORE":603.31}}'

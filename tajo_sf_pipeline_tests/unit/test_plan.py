@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.destination import Kind
-from tajo_sf_pipeline.field_mapping import Key
-from tajo_sf_pipeline.sync import plan_file
-from tajo_sf_pipeline.sync.plan import FEW, Part, Plan, Way, parts
-from tajo_sf_pipeline.sync.summary import Planned
+from tajo_sf_pipeline.audience.destination import Kind
+from tajo_sf_pipeline.audience.field_mapping import Key
+from tajo_sf_pipeline.planning.plan import FEW, Part, Plan, Route, parts
+from tajo_sf_pipeline.state.run_summary import Planned
+from tajo_sf_pipeline.storage import arrow_file
 
 MANY = FEW + 1
 SCHEMA = pa.schema(
@@ -43,12 +43,12 @@ def _rows(*groups: Group, payload: str | None = "{}") -> list[dict[str, Any]]:
 
 def _file(folder: Path, rows: list[dict[str, Any]], batch: int = 1_000) -> Path:
     path = folder / "plan.arrow"
-    plan_file.write(path, SCHEMA, pa.Table.from_pylist(rows, SCHEMA).to_batches(batch))
+    arrow_file.write(path, SCHEMA, pa.Table.from_pylist(rows, SCHEMA).to_batches(batch))
     return path
 
 
 @pytest.mark.parametrize(
-    ("category", "rows", "way", "why"),
+    ("category", "rows", "route", "why"),
     [
         ("plain", 1, "single", "at most 100 of a kind cost less one by one than by import"),
         ("plain", FEW, "single", "at most 100 of a kind cost less one by one than by import"),
@@ -61,15 +61,15 @@ def _file(folder: Path, rows: list[dict[str, Any]], batch: int = 1_000) -> Path:
     ],
 )
 def test_contacts_travel_by_what_they_need_and_how_many_they_are(
-    tmp_path: Path, category: str, rows: int, way: Way, why: str
+    tmp_path: Path, category: str, rows: int, route: Route, why: str
 ) -> None:
     """The few go one by one, the many by import, but for what an import cannot do."""
     [part] = parts(_file(tmp_path, _rows((category, None, rows))), "contacts", "list_remove")
-    assert (way, why, rows) == (part.way, part.why, part.rows)
+    assert (route, why, rows) == (part.route, part.why, part.rows)
 
 
 @pytest.mark.parametrize(
-    ("rows", "leaving", "way", "why"),
+    ("rows", "leaving", "route", "why"),
     [
         (1, "list_remove", "list_remove", "lists take 150 contacts off at a time"),
         (MANY, "list_remove", "list_remove", "lists take 150 contacts off at a time"),
@@ -79,15 +79,15 @@ def test_contacts_travel_by_what_they_need_and_how_many_they_are(
     ],
 )
 def test_contacts_leave_as_on_leave_and_their_number_say(
-    tmp_path: Path, rows: int, leaving: Way | None, way: Way, why: str
+    tmp_path: Path, rows: int, leaving: Route | None, route: Route, why: str
 ) -> None:
     """Off a list 150 at a time, deleted one by one, blocklisted or cleared by import."""
     [part] = parts(_file(tmp_path, _rows(("leave", None, rows))), "contacts", leaving)
-    assert (way, why) == (part.way, part.why)
+    assert (route, why) == (part.route, part.why)
 
 
 @pytest.mark.parametrize(
-    ("kind", "category", "way"),
+    ("kind", "category", "route"),
     [
         ("events", "plain", "events"),
         ("objects", "plain", "objects"),
@@ -96,11 +96,11 @@ def test_contacts_leave_as_on_leave_and_their_number_say(
 )
 @pytest.mark.parametrize("rows", [1, MANY])
 def test_events_and_objects_always_travel_in_batches(
-    tmp_path: Path, kind: Kind, category: str, way: Way, rows: int
+    tmp_path: Path, kind: Kind, category: str, route: Route, rows: int
 ) -> None:
     """One of them is a batch too."""
     [part] = parts(_file(tmp_path, _rows((category, None, rows))), kind, None)
-    assert way == part.way
+    assert route == part.route
 
 
 def test_parts_stand_in_the_files_order_and_know_their_bytes(tmp_path: Path) -> None:
@@ -113,23 +113,23 @@ def test_parts_stand_in_the_files_order_and_know_their_bytes(tmp_path: Path) -> 
         ("plain", "a", "import", 2, MANY),
         ("plain", "b", "single", 2 + MANY, 3),
         ("plain", None, "single", 5 + MANY, MANY),
-    ] == [(part.category, part.list, part.way, part.first, part.rows) for part in found]
+    ] == [(part.category, part.list, part.route, part.first, part.rows) for part in found]
     assert "an import needs a list" == found[-1].why
     # With the comma behind each, in UTF-8.
     assert [part.rows * 11 for part in found] == [part.bytes for part in found]
 
 
 @pytest.mark.parametrize(
-    ("key", "way"), [("email", "import"), ("sms", "import"), ("ext_id", "single")]
+    ("key", "route"), [("email", "import"), ("sms", "import"), ("ext_id", "single")]
 )
 @pytest.mark.parametrize("category", ["plain", "blocklist", "leave"])
 def test_contacts_by_ext_id_go_one_by_one(
-    tmp_path: Path, key: Key, way: Way, category: str
+    tmp_path: Path, key: Key, route: Route, category: str
 ) -> None:
     """An import finds contacts by e-mail and phone; of an ext_id it is not known."""
     file = _file(tmp_path, _rows((category, None, MANY)))
     [part] = parts(file, "contacts", "import", key=key)
-    assert way == part.way
+    assert route == part.route
 
 
 def test_rows_that_only_leave_a_list_have_no_bytes(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_rows_that_only_leave_a_list_have_no_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "rows", "size", "calls"),
+    ("route", "rows", "size", "calls"),
     [
         ("single", 7, 0, 7),
         ("import", MANY, 0, 1),
@@ -156,14 +156,16 @@ def test_rows_that_only_leave_a_list_have_no_bytes(tmp_path: Path) -> None:
         ("object_delete", 1001, 0, 2),
     ],
 )
-def test_calls_are_estimated_by_brevos_limits(way: Way, rows: int, size: int, calls: int) -> None:
+def test_calls_are_estimated_by_brevos_limits(
+    route: Route, rows: int, size: int, calls: int
+) -> None:
     """Rows or bytes, whichever of them fills a call first."""
-    assert calls == Part(way, "", "plain", None, 0, rows, size).calls
+    assert calls == Part(route, "", "plain", None, 0, rows, size).calls
 
 
 def test_a_plans_calls_are_those_of_its_parts() -> None:
     """One without parts calls nobody."""
-    single, batch = (Part(way, "", "plain", None, 0, 3, 9) for way in ("single", "events"))
+    single, batch = (Part(route, "", "plain", None, 0, 3, 9) for route in ("single", "events"))
     assert (4, 0) == (Plan(Planned(), None, (single, batch)).calls, Plan(Planned(), None).calls)
 
 
@@ -181,9 +183,9 @@ def test_rows_are_read_over_the_seams_of_batches(
 ) -> None:
     """However they came and were cut: exactly the rows that are wanted, once and in order."""
     first, count = window
-    monkeypatch.setattr(plan_file, "ROWS", in_a_batch)
+    monkeypatch.setattr(arrow_file, "ROWS", in_a_batch)
     file = _file(tmp_path, _rows(("plain", None, 10)), written)
-    batches = list(plan_file.rows_of(file, first, count))
+    batches = list(arrow_file.rows_of(file, first, count))
     assert max((batch.num_rows for batch in batches), default=0) <= in_a_batch
     found = [key for batch in batches for key in batch["_key"].to_pylist()]
     assert [f"p{number}@example.com" for number in range(10)][first : first + count] == found
@@ -216,7 +218,7 @@ def test_json_tells_counts_ways_and_reasons_and_no_address(tmp_path: Path) -> No
         {"action": "remove", "reason": "left the source", "rows": 2},
     ] == told["reasons"]
     assert [("list_remove", None, 2, 1), ("import", "a", MANY, 1)] == [
-        (way["way"], way["list"], way["rows"], way["api_calls"]) for way in told["ways"]
+        (route["way"], route["list"], route["rows"], route["api_calls"]) for route in told["ways"]
     ]
     assert {"stale": ["j***@example.com"]} == told["others"]
     assert {"stale": ["jane@example.com"]} == plan.as_json(show_keys=True)["others"]

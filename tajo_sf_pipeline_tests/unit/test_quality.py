@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.destination import Limit
-from tajo_sf_pipeline.quality import choices, personal, rows, schema
-from tajo_sf_pipeline.quality.rules import RULES, CheckSetting, Rule, applied
+from tajo_sf_pipeline.audience.check_rules import RULES, CheckSetting, Rule, applied
+from tajo_sf_pipeline.checks import choices, personal, rows, schema
+from tajo_sf_pipeline.config.limit import Limit
+from tajo_sf_pipeline.telemetry.personal import anonymous
 
 TENTH = Limit(10, percent=True)
 
@@ -212,7 +213,7 @@ def test_one_address_among_many_notes_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "shown"),
+    ("name", "value", "expected"),
     [
         ("CITY", "Lyon", "Lyon"),
         ("POINTS", 7, 7),
@@ -230,10 +231,10 @@ def test_one_address_among_many_notes_passes() -> None:
         ("CODE", "abc", "a***"),
     ],
 )
-def test_a_preview_shows_nobody(name: str, value: object, shown: object) -> None:
+def test_a_preview_shows_nobody(name: str, value: object, expected: object) -> None:
     """What names or reaches a person is masked, whether by its name, its look or its mark."""
-    assert shown == personal.shown(name, value, show=False, personal={"CODE"})
-    assert value == personal.shown(name, value, show=True, personal={"CODE"})
+    assert expected == shown(name, value, show=False, personal={"CODE"})
+    assert value == shown(name, value, show=True, personal={"CODE"})
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ def test_a_preview_shows_nobody(name: str, value: object, shown: object) -> None
 )
 def test_a_reason_names_nobody(text: str, told: str) -> None:
     """What Brevo says of a row is kept, without the person."""
-    assert told == personal.anonymous(text)
+    assert told == anonymous(text)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tajo_sf_pipeline.quality.rules import RULES, Checks
+from tajo_sf_pipeline.audience.check_rules import RULES, Checks
 
 CHECKS = TypeAdapter(Checks)
 

@@ -11,15 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import stamina
 
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.errors import IncompleteError, VendorOutageError
-from tajo_sf_pipeline.settings import Snowflake
-from tajo_sf_pipeline.snowflake import cost, sql_api
-from tajo_sf_pipeline.snowflake.cost import Cost
-from tajo_sf_pipeline.snowflake.credentials import credentials_of
-from tajo_sf_pipeline.snowflake.driver import Driver
-from tajo_sf_pipeline.snowflake.sql_api import SqlApi
-from tajo_sf_pipeline.snowflake.transports import question
-from tajo_sf_pipeline.statement import Statement
+from tajo_sf_pipeline.sources.snowflake import cost, sql_api
+from tajo_sf_pipeline.sources.snowflake.cost import Cost
+from tajo_sf_pipeline.sources.snowflake.credentials import credentials_of
+from tajo_sf_pipeline.sources.snowflake.driver import Driver
+from tajo_sf_pipeline.sources.snowflake.sql_api import SqlApi
+from tajo_sf_pipeline.sources.snowflake.transports import question
 from tajo_sf_pipeline_tests.scripted_server import Answer, Scripted, scripted
 
 QUERY = Statement("SELECT n FROM t WHERE at > :last_sync", "sql/people.sql")

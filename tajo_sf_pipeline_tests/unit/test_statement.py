@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tajo_sf_pipeline.audience.statement import BINDS, Statement
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.statement import BINDS, Statement
 from tajo_sf_pipeline_tests import case_files
 
 CASES = case_files.read("statements")

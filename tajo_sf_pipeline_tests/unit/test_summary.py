@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tajo_sf_pipeline.sync.summary import Planned, Summary
+from tajo_sf_pipeline.state.run_summary import Planned, Summary
 
 RUN = Summary(
     audience="vips",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tajo_sf_pipeline
-from tajo_sf_pipeline.field_mapping import TypeName
+from tajo_sf_pipeline.audience.field_mapping import TypeName
 from tajo_sf_pipeline.mapping.normalisers.booleans import boolean
 from tajo_sf_pipeline.mapping.normalisers.moments import dates
 from tajo_sf_pipeline.mapping.normalisers.numbers import number

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tajo_sf_pipeline.window import NEVER, SyncPath, Window
+from tajo_sf_pipeline.audience.window import NEVER, Lane, Window
 
 WATERMARK = datetime(2026, 5, 3, 4, 5, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def test_no_moment_of_a_year_is_skipped_or_doubled(timezone: str) -> None:
     ],
     ids=["incremental", "first incremental", "backfill", "first backfill"],
 )
-def test_last_sync(path: SyncPath, watermark: datetime | None, last_sync: datetime) -> None:
+def test_last_sync(path: Lane, watermark: datetime | None, last_sync: datetime) -> None:
     """The incremental path goes on from the watermark; a backfill reads its own day."""
     binds = Window(date(2026, 6, 1), "Europe/Paris").binds(path, watermark)
     assert last_sync == binds["last_sync"]

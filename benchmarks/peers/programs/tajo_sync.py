@@ -9,8 +9,9 @@ import uuid
 from datetime import date
 from pathlib import Path
 
-from tajo_sf_pipeline import audiences, settings
-from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.engine.pipeline import Partition
 
 DAY = date(2026, 11, 20)
 
@@ -18,11 +19,11 @@ DAY = date(2026, 11, 20)
 def main(workspace: str, file: str, *accept: str) -> None:
     """Map and sync the partition of a day, whose extract is the file."""
     loaded = settings.load(Path(workspace))
-    audience = audiences.load(loaded).named("people")
+    audience = catalog.load(loaded).named("people")
     partition = Partition(
         loaded, audience, DAY, "incremental", run_id=uuid.uuid4().hex, accept=accept
     )
-    extract = partition.places.extract(DAY)
+    extract = partition.paths.extract(DAY)
     extract.parent.mkdir(parents=True, exist_ok=True)
     extract.unlink(missing_ok=True)
     os.link(file, extract)

@@ -23,7 +23,7 @@ def boolean(column: pa.Array) -> Normalised:
 
 
 def flag(values: pa.Array, *, consent: bool, resubscribe: bool) -> pa.Array:
-    """Give a blocklist flag of booleans (S09): null leaves Brevo's alone.
+    """Return a blocklist flag of booleans (S09): null leaves Brevo's alone.
 
     False, which takes a contact from the blocklist, stands only where `resubscribe` says so.
     """

@@ -25,7 +25,7 @@ def countries(form: str = "alpha_2") -> Callable[[pa.Array], Normalised]:
 
 
 def country_code(text: str) -> str | None:
-    """Give a country's two letters."""
+    """Return a country's two letters."""
     found = _country(text)
     return found.alpha_2 if found is not None else None
 
@@ -75,7 +75,7 @@ def _currency(text: str) -> Reading:
 
 
 def minor_digits(code: str) -> int | None:
-    """Give how many decimals a currency has, or None if there is no such currency."""
+    """Return how many decimals a currency has, or None if there is no such currency."""
     from iso4217 import Currency
 
     try:

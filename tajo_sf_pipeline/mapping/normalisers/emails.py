@@ -53,7 +53,7 @@ def email(column: pa.Array) -> Normalised:
 
 
 def misspelt(addresses: pa.Array) -> Iterator[tuple[str, str, int]]:
-    """Give each domain that looks like a frequent one's misspelling, that one, and its rows.
+    """Return each domain that looks like a frequent one's misspelling, that one, and its rows.
 
     It is told, and never corrected: gmial.com exists.
     """
@@ -80,7 +80,7 @@ def _ascii(address: str) -> str | None:
 
 
 def _slips(domain: str) -> Iterator[str]:
-    """Give what fingers make of a domain: a letter left out, doubled, two exchanged."""
+    """Return what fingers make of a domain: a letter left out, doubled, two exchanged."""
     name, dot, ending = domain.rpartition(".")
     for at in range(len(name)):
         yield name[:at] + name[at + 1 :] + dot + ending

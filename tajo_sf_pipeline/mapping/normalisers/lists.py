@@ -77,7 +77,7 @@ _BAD = object()
 
 
 def _json(text: str) -> tuple[object, str]:
-    """Give what is meant and how it is written; half a surrogate pair, say, cannot be written."""
+    """Return what is meant and how it is written; half a surrogate pair, say, cannot be written."""
     try:
         found = json.loads(text, parse_constant=_no_constant)
         written = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -30,7 +30,7 @@ class Amounts:
 
 
 def _units(codes: pa.Array) -> pa.Array:
-    """Give how many minor units make a major one, as a power of ten that a double holds exactly."""
+    """Return how many minor units make a major one: a power of ten, exact in a double."""
     encoded = codes.dictionary_encode()
     units = [10.0 ** (minor_digits(code) or 0) for code in encoded.dictionary.to_pylist()]
     return pa.array(units, pa.float64()).take(encoded.indices)

@@ -51,7 +51,7 @@ def _floats(column: pa.Array) -> pa.Array:
 
 
 def _read(column: pa.Array, thousands: str, mark: str) -> Normalised:
-    """Give text that Arrow can cast, or problems; empty text is a null."""
+    """Return text that Arrow can cast, or problems; empty text is a null."""
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     named = refused(text, pc.invert(pc.match_substring_regex(text, _NAMED)), NOT_FINITE)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from tajo_sf_pipeline.mapping.normalised import EachDistinct, Normalised, refused
 from tajo_sf_pipeline.mapping.text_bytes import may_have_controls
-from tajo_sf_pipeline.masking import masked
+from tajo_sf_pipeline.telemetry.masking import masked
 
 _NOTHING = pa.scalar(None, pa.string())
 _EXACT = 2.0**53  # a double holds every integer below
@@ -51,7 +51,7 @@ def category(column: pa.Array, *, options: Sequence[str]) -> Normalised:
 
 
 def hashed(column: pa.Array) -> pa.Array:
-    """Give each value's SHA-256, in hexadecimal, of the normalised text."""
+    """Return each value's SHA-256, in hexadecimal, of the normalised text."""
     read = EachDistinct(lambda value: (sha256(value.encode()).hexdigest(), None))
     return read(column).values
 

@@ -9,10 +9,7 @@ from typing import Any
 from tajo_sf_pipeline.sandbox.brevo import clock
 from tajo_sf_pipeline.sandbox.brevo.accounts import Account
 from tajo_sf_pipeline.sandbox.brevo.contact_changes import read_change
-from tajo_sf_pipeline.sandbox.brevo.contact_writes import (
-    holder_of,
-    update_contact,
-)
+from tajo_sf_pipeline.sandbox.brevo.contact_writes import holder_of, update_contact
 from tajo_sf_pipeline.sandbox.brevo.identity import BY_TYPE
 from tajo_sf_pipeline.sandbox.brevo.replies import invalid
 

@@ -51,13 +51,13 @@ def test_wrong_values(new_account: NewAccount, rule: str, statuses: list[int]) -
     assert statuses == [answer.status_code for answer in answers]
 
 
-@pytest.mark.parametrize("way", ["row", "import"])
-def test_values_that_are_not_kept_as_sent(new_account: NewAccount, way: str) -> None:
+@pytest.mark.parametrize("route", ["row", "import"])
+def test_values_that_are_not_kept_as_sent(new_account: NewAccount, route: str) -> None:
     """A value can be ignored, or a date read in another order, without a word."""
     brevo = new_account(ignored_attributes=["FIRSTNAME"], swapped_dates=True)
     new_attribute(brevo, "BORN", type="date")
     sent = {"FIRSTNAME": "Ada", "LASTNAME": "King", "BORN": "2026-02-01"}
-    if way == "row":
+    if route == "row":
         assert post(brevo, **sent).status_code == 201
     else:
         reports_of(brevo, jsonBody=[{"email": "a@example.com", "attributes": sent}])

@@ -1,0 +1,307 @@
+"""The `field_mapping` that tajo.yaml and an audience's file share: source column to Brevo field.
+
+``column: TARGET``, or ``column: {to: TARGET, ...}`` with the options of a `Field`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import Field as Option
+
+from tajo_sf_pipeline.audience import expression
+from tajo_sf_pipeline.audience.destination import Kind
+from tajo_sf_pipeline.config.yaml_document import Model
+
+KEY_FIELD = "email"
+# They identify a contact. The phone numbers are written as attributes, in their capitals.
+PHONES = ("SMS", "WHATSAPP", "LANDLINE_NUMBER")
+IDENTIFIERS = frozenset({"EMAIL", "EXT_ID", *PHONES})
+# Blocklist flags (S09). A consent is the contrary of its flag.
+FLAGS: Mapping[str, str] = {
+    "consent.email": "_email_blacklisted",
+    "consent.sms": "_sms_blacklisted",
+    "emailBlacklisted": "_email_blacklisted",
+    "smsBlacklisted": "_sms_blacklisted",
+}
+# Of the contact that an event is about: `contact.CITY` is its attribute CITY.
+CONTACT = "contact."
+
+_OF_EVENTS = frozenset({"event_id", "event_date"})
+
+Key = Literal["email", "ext_id", "sms"]
+TypeName = Literal[
+    "text",
+    "email",
+    "phone",
+    "number",
+    "money",
+    "currency",
+    "boolean",
+    "date",
+    "timestamp",
+    "country",
+    "language",
+    "category",
+    "list",
+    "json",
+]
+OnInvalid = Literal["reject", "null", "keep"]
+Mask = Literal["sha256", "redact"]
+Nulls = Literal["skip", "clear"]
+
+_TARGETS: Mapping[str, TypeName] = {
+    "email": "email",
+    "ext_id": "text",
+    **dict.fromkeys(PHONES, "phone"),
+    **dict.fromkeys(FLAGS, "boolean"),
+}
+# The types that an option is about. One that is about a single type says which it is.
+_OPTIONS: Mapping[str, tuple[TypeName, ...]] = {
+    "region": ("phone",),
+    "region_from": ("phone",),
+    "currency": ("money",),
+    "currency_from": ("money",),
+    "minor_units": ("money",),
+    "timezone": ("date", "timestamp"),
+    "max_length": ("text",),
+    "truncate": ("text",),
+    "separator": ("list",),
+    "options": ("category", "list"),
+    "format": ("number", "money", "date", "timestamp", "country"),
+}
+_KEPT: tuple[TypeName | None, ...] = (
+    "text",
+    "phone",
+    "currency",
+    "timestamp",
+    "country",
+    "language",
+    "category",
+    "json",
+)
+_ONE_OF_EACH = (("expression", "value"), ("region", "region_from"), ("currency", "currency_from"))
+
+
+def _target(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    name = given.strip()
+    if name.upper() in IDENTIFIERS:
+        return name.upper() if name.upper() in PHONES else name.lower()
+    for known in FLAGS:
+        if name.lower() == known.lower():
+            return known
+    if name.lower().startswith(CONTACT):
+        return CONTACT + name[len(CONTACT) :].upper()
+    return name
+
+
+def _column(given: Any) -> Any:
+    return given.strip().lower() if isinstance(given, str) else given
+
+
+def _word(given: Any) -> Any:
+    return "null" if given is None else given  # YAML reads a bare null as nothing
+
+
+def _sql(text: str) -> str:
+    expression.parsed(text)  # it must be one
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Europe" is a folder
+        raise ValueError(f"{name!r} is not a time zone such as Europe/Paris") from None
+    return name
+
+
+def _checked(name: str) -> str:
+    if name not in FLAGS and not re.fullmatch(r"(contact\.)?[A-Za-z][A-Za-z0-9_-]*", name):
+        raise ValueError("an attribute's name has letters, digits and _ only")
+    return name
+
+
+_Column = Annotated[str, BeforeValidator(_column), Option(min_length=1)]
+# developers.brevo.com/reference/createattribute: an option has at most so many characters.
+_Choice = Annotated[str, Option(min_length=1, max_length=200)]
+_Target = Annotated[str, BeforeValidator(_target), AfterValidator(_checked)]
+
+
+class Field(Model):
+    """What becomes of one source.
+
+    The source is the column, or the dotted path into a VARIANT column, that stands before the
+    colon; or `expression` (DuckDB's SQL over the columns), or the constant `value`: then the name
+    before the colon is only a name. `type` is by default the target's, else the column's.
+    `format` is how the source writes a date (strptime's directives, ``epoch s``, ``epoch ms``) or
+    the number 1234.56; of a country it is the form that is wanted. `timezone` is that of moments
+    without one, and the one in which a moment's day is told. `options` are the
+    values that a category or a multiple choice may have; they are made in Brevo where
+    `create_attributes` is on. `personal` says that the target may hold personal data.
+    """
+
+    other_spellings: ClassVar[Mapping[str, str]] = {"attribute": "to", "target": "to"}
+
+    to: _Target
+    type: TypeName | None = None
+    format: str | None = Option(default=None, min_length=1)
+    default: str | int | float | bool | None = None
+    nulls: Nulls | None = None
+    on_invalid: Annotated[OnInvalid, BeforeValidator(_word)] = "reject"
+    mask: Mask | None = None
+    personal: bool = False
+    expression: Annotated[str, AfterValidator(_sql)] | None = None
+    value: str | int | float | bool | None = None
+    region: str | None = Option(default=None, pattern="^[A-Z]{2}$")
+    region_from: _Column | None = None
+    currency: str | None = Option(default=None, pattern="^[A-Z]{3}$")
+    currency_from: _Column | None = None
+    minor_units: bool = False
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    max_length: int | None = Option(default=None, ge=1)
+    truncate: bool = False
+    separator: str | None = Option(default=None, min_length=1)
+    options: tuple[_Choice, ...] = ()
+
+    @property
+    def kind(self) -> TypeName | None:
+        """The type that is said or implied, or None where the column's own decides."""
+        said = self.type or _TARGETS.get(self.to)
+        implied = (_OPTIONS[name] for name in self.model_fields_set & _OPTIONS.keys())
+        return said or next((types[0] for types in implied if len(types) == 1), None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads beside its source."""
+        return tuple(name for name in (self.region_from, self.currency_from) if name)
+
+    def reads(self, source: str) -> frozenset[str]:
+        """Name all columns, lower-cased, that it needs; `source` stands before its colon."""
+        if self.value is not None:
+            return frozenset(self.columns)
+        if self.expression is not None:
+            return expression.parsed(self.expression).columns.union(self.columns)
+        inside = expression.path(source)
+        return (inside.columns if inside else frozenset({source})).union(self.columns)
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        for name in sorted(self.model_fields_set & _OPTIONS.keys()):
+            if self.kind not in _OPTIONS[name]:
+                types = " or ".join(_OPTIONS[name])
+                raise ValueError(f"`{name}` is about `type: {types}`")
+        for one, other in _ONE_OF_EACH:
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"give `{one}` or `{other}`, not both")
+        if self.kind == "money" and not (self.currency or self.currency_from):
+            raise ValueError("`type: money` needs `currency` or `currency_from`")
+        if self.kind == "category" and not self.options:
+            raise ValueError("`type: category` needs `options`, the values that it may have")
+        if self.truncate and self.max_length is None:
+            raise ValueError("`truncate` needs `max_length`")
+        return self
+
+    @model_validator(mode="after")
+    def _target_fits(self) -> Self:
+        wanted = _TARGETS.get(self.to)
+        if wanted and self.kind != wanted:
+            raise ValueError(f"{self.to} is of type {wanted}")
+        if self.to in FLAGS and self.mask:
+            raise ValueError(f"{self.to} is a flag: it cannot be masked")
+        if self.on_invalid == "keep" and (self.kind not in _KEPT or self.mask):
+            raise ValueError("`on_invalid: keep` is for values that are sent as text")
+        return self
+
+
+def _field(given: Any) -> Any:
+    return {"to": given} if isinstance(given, str) else given
+
+
+def _in_capitals(mapping: dict[str, Field]) -> dict[str, Field]:
+    return {source: _renamed(field, "contacts") for source, field in mapping.items()}
+
+
+def _by_source(mapping: dict[str, Field]) -> dict[str, Field]:
+    targets = [field.to.upper() for field in mapping.values()]
+    flags = [FLAGS[field.to] for field in mapping.values() if field.to in FLAGS]
+    twice = {name for names in (targets, flags) for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"two columns are mapped to {', '.join(sorted(twice))}")
+    by_source = {_source(source): field for source, field in mapping.items()}
+    if len(by_source) < len(mapping):
+        raise ValueError("two columns differ only in upper and lower case, which are one column")
+    return by_source
+
+
+def _source(written: str) -> str:
+    """Lower the column's name; the names inside a VARIANT have a case of their own."""
+    column, dot, inside = written.strip().partition(".")
+    return column.lower() + dot + inside
+
+
+def _has_key(mapping: dict[str, Field]) -> dict[str, Field]:
+    known = {KEY_FIELD, "ext_id", "SMS", "event_id"}
+    if not any(field.to in known or field.to.lower() in known for field in mapping.values()):
+        raise ValueError(f"no column is mapped to the key `{KEY_FIELD}`")
+    return mapping
+
+
+FieldMapping = Annotated[
+    dict[str, Annotated[Field, BeforeValidator(_field)]],
+    AfterValidator(_has_key),
+    AfterValidator(_by_source),
+]
+
+# The connector-wide mapping is about contacts.
+ContactMapping = Annotated[FieldMapping, AfterValidator(_in_capitals)]
+
+
+def key_target(kind: Kind, key: Key) -> str:
+    """Name the target that tells one row from another."""
+    if kind == "contacts":
+        return "SMS" if key == "sms" else key
+    return "event_id" if kind == "events" else "ext_id"
+
+
+def fitted(fields: Mapping[str, Field], kind: Kind, key: Key, *, dated: bool) -> dict[str, Field]:
+    """Return the fields as the destination has them; raise `ValueError` where they do not fit it.
+
+    The attributes of contacts are in capitals; those of objects, and an event's properties, keep
+    their own names. An event needs a date, unless rows are `dated` by a cursor.
+    """
+    fit = {source: _renamed(field, kind) for source, field in fields.items()}
+    targets = {field.to for field in fit.values()}
+    if key_target(kind, key) not in targets:
+        raise ValueError(f"no column is mapped to the key `{key_target(kind, key)}`")
+    if kind == "events" and not targets & {KEY_FIELD, "ext_id", *PHONES}:
+        raise ValueError("no column says whose an event is: map one to email, ext_id or sms")
+    if kind == "events" and not dated and "event_date" not in targets:
+        raise ValueError("no column says when an event was: map one to event_date")
+    return fit
+
+
+def _renamed(field: Field, kind: Kind) -> Field:
+    name = field.to
+    if kind != "contacts" and name in FLAGS:
+        raise ValueError(f"{name} is of contacts, not of {kind}")
+    if kind != "events" and name.startswith(CONTACT):
+        raise ValueError(f"{name} is of events, not of {kind}")
+    if name in _TARGETS or (kind == "objects" and field.to.lower() != "ext_id"):
+        return field
+    if kind == "contacts":
+        return field.model_copy(update={"to": _checked(name.replace("-", " ")).upper()})
+    if name.lower() in _OF_EVENTS:
+        return _of_event(field, name.lower())
+    return field
+
+
+def _of_event(field: Field, name: str) -> Field:
+    kind: TypeName = "text" if name == "event_id" else "timestamp"
+    if field.type not in {None, kind}:
+        raise ValueError(f"{name} is of type {kind}")
+    return field.model_copy(update={"to": name, "type": kind})

@@ -1,0 +1,80 @@
+"""What an audience's file may say: ``sql/<name>.yaml``."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Literal, Self
+
+import pydantic
+from pydantic import model_validator
+
+from tajo_sf_pipeline.audience.check_rules import Checks
+from tajo_sf_pipeline.audience.destination import Destination, Guards
+from tajo_sf_pipeline.audience.field_mapping import FieldMapping, Key
+from tajo_sf_pipeline.audience.freshness import Freshness
+from tajo_sf_pipeline.config.duration import Duration
+from tajo_sf_pipeline.config.settings import Cron
+from tajo_sf_pipeline.config.yaml_document import Model
+
+Mode = Literal["upsert", "insert", "update", "mirror", "append"]
+OnLeave = Literal["remove_from_list", "clear_attributes", "blocklist", "delete"]
+Verify = Literal["sample", "all", "off"]
+OnUncertain = Literal["resend", "hold"]
+
+
+class Consent(Model):
+    """Whether a consent that says yes may take a contact from the blocklist (S09)."""
+
+    resubscribe: bool = False
+
+
+class AudienceFile(Model):
+    """``sql/<name>.yaml``."""
+
+    other_spellings: ClassVar[Mapping[str, str]] = {"attribute_mapping": "field_mapping"}
+
+    description: str = ""
+    enabled: bool = True
+    mode: Mode = "upsert"
+    key: Key = "email"
+    cursor: str | None = None
+    lookback: Duration = timedelta(hours=1)
+    field_mapping: FieldMapping | None = None
+    destination: Destination = Destination()
+    nulls: Literal["skip", "clear"] = "skip"
+    consent: Consent = Consent()
+    phone_region: str | None = pydantic.Field(default=None, pattern="^[A-Z]{2}$")
+    shared: bool = False
+    on_leave: OnLeave = "remove_from_list"
+    allow_empty: bool = False
+    guards: Guards = Guards()
+    verify: Verify = "sample"
+    create_attributes: bool = False
+    on_uncertain: OnUncertain = "resend"
+    schedule: Cron | None = None
+    freshness: Freshness = Freshness()
+    catch_up: Duration = timedelta(days=3)
+    owners: list[str] = []
+    checks: Checks = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _events_are_appended(cls, given: Any) -> Any:
+        """Take `append` for granted where the destination is an event."""
+        to = given.get("destination") if isinstance(given, dict) else None
+        events = isinstance(to, dict) and (to.get("event") or to.get("event_from"))
+        return {"mode": "append", **given} if events else given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        events = self.destination.kind == "events"
+        if (self.mode == "append") != events:
+            raise ValueError("events are sent with `mode: append`, and `append` sends events")
+        leaving = self.model_fields_set & {"on_leave", "allow_empty"}
+        if leaving and self.mode != "mirror":
+            raise ValueError(f"`{min(leaving)}` is about rows that leave a `mode: mirror`")
+        objects = self.destination.kind == "objects"
+        if objects and self.mode == "mirror" and self.on_leave != "delete":
+            raise ValueError("objects that leave a mirror are deleted: say `on_leave: delete`")
+        if "on_uncertain" in self.model_fields_set and not events:
+            raise ValueError("`on_uncertain` is about events; contacts may be sent twice")
+        return self

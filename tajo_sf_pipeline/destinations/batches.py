@@ -1,0 +1,103 @@
+"""Events, and contacts that only leave a list: by calls that take many and answer at once."""
+
+import json
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from tajo_sf_pipeline.brevo import events
+from tajo_sf_pipeline.destinations.delivery import Answer, Delivery, no_reasons
+from tajo_sf_pipeline.destinations.lookup import arrived
+from tajo_sf_pipeline.errors import TajoError, UncertainError
+from tajo_sf_pipeline.planning.plan import EVENTS, LIST_KEYS, Part
+from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.storage.arrow_file import rows_of
+
+# Ten calls between two writes of the ledger; who is off the list already may be named again.
+_REMOVALS = 10 * LIST_KEYS
+_HELD = "its answer was lost, and Brevo does not show it: it may have arrived"
+
+
+def remove_from_lists(delivery: Delivery, part: Part) -> None:
+    """Take the rows of a part off their lists, 150 at a time."""
+    for first in range(part.first, part.first + part.rows, _REMOVALS):
+        count = min(_REMOVALS, part.first + part.rows - first)
+        rows = pa.Table.from_batches(rows_of(delivery.plan, first, count))
+        number = delivery.begin(part, first, count, json.dumps(rows["_key"].to_pylist()).encode())
+        reasons = delivery.leave_lists(rows, no_reasons(rows))
+        failpoints.reached("call.sent")
+        delivery.settle(Answer(rows, reasons))
+        delivery.journal.settled(number)
+
+
+def send_events(delivery: Delivery, part: Part) -> None:
+    """Send the events of a part in batches; of each it is known, or found out, whether it arrived.
+
+    One lost answer does not end the run; a second one in a row is an outage.
+    """
+    lost = False
+    for first in range(part.first, part.first + part.rows, EVENTS):
+        count = min(EVENTS, part.first + part.rows - first)
+        rows = pa.Table.from_batches(rows_of(delivery.plan, first, count))
+        lost = _send_batch(delivery, part, first, rows, lost_before=lost)
+
+
+def _send_batch(
+    delivery: Delivery, part: Part, first: int, rows: pa.Table, *, lost_before: bool
+) -> bool:
+    """Return whether the answer was lost."""
+    payloads = rows["_payload"].cast(pa.binary()).to_pylist()
+    number = delivery.begin(part, first, rows.num_rows, b"\n".join(payloads))
+    try:
+        refused = events.send_batch(delivery.client, payloads)
+    except UncertainError as error:
+        settle_uncertain(delivery, rows, error)
+        delivery.journal.settled(number)
+        if lost_before or error.unsent:
+            raise
+        return True
+    except TajoError:
+        delivery.journal.settled(number)  # none of them was taken
+        raise
+    failpoints.reached("call.sent")
+    reasons = pa.array([refused.get(index) for index in range(rows.num_rows)], pa.string())
+    delivery.settle(Answer(rows, reasons))
+    delivery.journal.settled(number)
+    return False
+
+
+def settle_uncertain(delivery: Delivery, rows: pa.Table, error: UncertainError) -> None:
+    """Write down what an error tells of a batch, and find out about the rest.
+
+    An event that Brevo shows has arrived. Of another, `on_uncertain` decides: it waits for a
+    person (`hold`), or it is neither accepted nor refused and a later run sends it again.
+    """
+    clear = [i for i in range(rows.num_rows) if i not in error.uncertain | error.unsent]
+    known = _taken(rows, clear)
+    reasons = pa.array([error.refused.get(index) for index in clear], pa.string())
+    delivery.settle(Answer(known, reasons))
+    settle_by_lookup(delivery, _taken(rows, sorted(error.uncertain)))
+    delivery.receipt.wait_for(_taken(rows, sorted(error.unsent)))
+
+
+def settle_by_lookup(delivery: Delivery, rows: pa.Table) -> None:
+    """Confirm the events that Brevo shows; hold the others, or let them be sent again."""
+    if not rows.num_rows:
+        return
+    there = arrived(delivery.client, rows["_payload"].to_pylist())
+    found, missing = _split(rows, there)
+    delivery.settle(Answer(found, no_reasons(found)))
+    if delivery.audience.on_uncertain == "hold":
+        why = pa.repeat(pa.scalar(_HELD), missing.num_rows)
+        delivery.settle(Answer(missing, why), held=True)
+    else:
+        delivery.receipt.wait_for(missing)
+
+
+def _taken(rows: pa.Table, numbers: Sequence[int]) -> pa.Table:
+    return rows.take(pa.array(numbers, pa.int64()))
+
+
+def _split(rows: pa.Table, chosen: Sequence[bool]) -> tuple[pa.Table, pa.Table]:
+    mask = pa.array(chosen, pa.bool_())
+    return rows.filter(mask), rows.filter(pa.array([not taken for taken in chosen], pa.bool_()))

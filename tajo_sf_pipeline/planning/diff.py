@@ -1,0 +1,315 @@
+"""Mapped rows against the ledger, in DuckDB, so that neither must fit into memory."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+
+from tajo_sf_pipeline.audience.field_mapping import Key
+from tajo_sf_pipeline.audience.specification import Mode
+from tajo_sf_pipeline.state.run_summary import Planned
+from tajo_sf_pipeline.storage import arrow_file, parquet
+
+# Without the lists that rows were on before the audience came to them (S08).
+_LISTS_OF_ITS_OWN = """
+(
+    SELECT r.* REPLACE (
+        list_filter(r.lists, lambda id: NOT coalesce(list_contains(g.lists, id), false)) AS lists
+    )
+    FROM ledger.rows AS r LEFT JOIN (
+        SELECT key, list(list) AS lists
+        FROM (SELECT list, unnest(keys) AS key FROM ledger.guests) GROUP BY key
+    ) AS g ON g.key = r.key
+)
+"""
+_OPTIONAL = {
+    "_list": "VARCHAR",
+    "_email_blacklisted": "BOOLEAN",
+    "_sms_blacklisted": "BOOLEAN",
+}
+_SHOWN = 5
+# A null where nothing but a list, or the contact itself, is left.
+_LEAVING: dict[Key, str] = {
+    "email": """'{"email":' || to_json(key) || ',"attributes":' || $leaving || '}'""",
+    "ext_id": """'{"ext_id":' || to_json(key) || ',"attributes":' || $leaving || '}'""",
+    "sms": """'{"attributes":' || json_merge_patch($leaving, json_object('SMS', key)) || '}'""",
+}
+WITHHELD = pa.schema({"key": pa.string(), "fingerprint": pa.uint64(), "why": pa.string()})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan is made of, beside the ledger.
+
+    `whole` says that the extract is the whole source, so that a row that is not in it has left.
+    `leaving` are the attributes, as JSON, that rows get that leave a mirror. `existing` are the
+    keys that Brevo has although the ledger does not know them (modes `insert` and `update`), or
+    None where nobody asked. `withheld` are rows that are not sent now: `pending` or `discarded`
+    (see `WITHHELD`).
+    """
+
+    mapped: Path
+    rejected: Path
+    mode: Mode
+    cursor: bool
+    sync_date: date
+    window_end: datetime
+    whole: bool = False
+    allow_empty: bool = False
+    key: Key = "email"
+    leaving: str | None = None
+    existing: pa.Array | None = None
+    withheld: pa.Table | None = None
+
+
+class KnownRows(Protocol):
+    """What Brevo has accepted, for a plan to be held against."""
+
+    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open it: a connection whose schema `ledger` has the tables of a ledger."""
+
+
+def compare(known: KnownRows, wanted: Wanted, plan: Path) -> tuple[Planned, dict[str, list[str]]]:
+    """Judge every mapped row, and write those to be sent into `plan` (see `write`).
+
+    Returns the counts, and some keys of every action that sends nothing.
+    """
+    with known.reading() as database:
+        planned = judge(database, wanted)
+        if planned.writes:
+            write(database, wanted, plan)
+        return planned, samples(database)
+
+
+def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
+    """Count what would become of every mapped row; leave the tables that `write` needs.
+
+    Only keys, fingerprints, versions and row numbers are read here. `ledger` is attached.
+    """
+    total = parquet.rows(wanted.mapped)
+    known = _count(database, "ledger.rows")
+    failed = _count(database, "ledger.failed")
+    _register(database, wanted)
+    preexisting = _count(database, "ledger.guests WHERE len(keys) > 0")
+    known_rows = _LISTS_OF_ITS_OWN if preexisting else "ledger.rows"
+    database.execute(f"CREATE TEMP VIEW known AS FROM {known_rows}")
+    database.execute(_changed(wanted, known))
+    database.execute(_judged(wanted, known, failed), {"window_end": wanted.window_end})
+    counted: dict[str, int] = dict(
+        database.execute("SELECT action, count(*) FROM judged GROUP BY action").fetchall()
+    )
+    changed = sum(counted.values())
+    database.execute(_retries(wanted, failed))
+    _find_leaving(database, wanted, total, known)
+    return Planned(
+        **counted,
+        unchanged=total - changed,
+        retry=_count(database, "retries"),
+        remove=_count(database, "leaving"),
+    )
+
+
+def write(database: duckdb.DuckDBPyConnection, wanted: Wanted, plan: Path) -> None:
+    """Write the rows to be sent, in the order in which they are: by way, by list, by key (S15).
+
+    A plan's rows are `_key`, `_payload` (null where a row leaves a list only), `_version`,
+    `_fingerprint`, `_list`, `_email_blacklisted`, `_sms_blacklisted`, `_row` and `_sync_date` of
+    their source, `action`, `reason`, `category`, `leaves` (the ids of the lists to be left, null
+    where the ledger does not know them) and `lists` (those that stay).
+    """
+    rows = database.sql(_plan(wanted), params=_binds(wanted)).to_arrow_reader(arrow_file.ROWS)
+    arrow_file.write(plan, rows.schema, rows)
+
+
+def samples(database: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Return some keys of every action that sends nothing, in the order of keys."""
+    found = database.execute(
+        "SELECT action, min(_key, $shown) FROM judged "
+        "WHERE action NOT IN ('create', 'update') GROUP BY action ORDER BY action",
+        {"shown": _SHOWN},
+    ).fetchall()
+    return dict(found)
+
+
+def _register(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
+    withheld = wanted.withheld if wanted.withheld is not None else WITHHELD.empty_table()
+    existing = wanted.existing if wanted.existing is not None else pa.array([], pa.string())
+    database.register("withheld", withheld)
+    database.register("existing", pa.table({"key": existing}))
+
+
+def _changed(wanted: Wanted, known: int) -> str:
+    """Find the rows that the ledger does not have as they are; an event is never another one."""
+    source = f"SELECT m._row, m._key, m._fingerprint, m._version FROM {_mapped(wanted)} AS m"
+    if not known:
+        return f"CREATE TEMP VIEW changed AS {source}"
+    if wanted.mode == "append":
+        condition = "c.key = m._key"
+    else:
+        # Together 128 bits: as good as the key itself, and less to keep in memory and to compare.
+        condition = "hash(c.key) = hash(m._key) AND c.fingerprint = m._fingerprint"
+    return (
+        f"CREATE TEMP TABLE changed AS {source} ANTI JOIN "
+        f"(SELECT key, fingerprint FROM ledger.rows WHERE present) AS c ON {condition}"
+    )
+
+
+def _judged(wanted: Wanted, known: int, failed: int) -> str:
+    new = {
+        "insert": "if(e.key IS NULL, 'create', 'skipped_by_mode')",
+        "update": "if(e.key IS NULL, 'skipped_by_mode', 'update')",
+    }.get(wanted.mode, "'create'")
+    changed = "'skipped_by_mode'" if wanted.mode == "insert" else "'update'"
+    # Without a cursor all rows of a run are as new as its sync date, also those that had not
+    # changed and were not written again: `newest` speaks for them (S04).
+    newest = "NULL" if wanted.cursor else "(SELECT newest FROM ledger.watermark)"
+    nobody = "(SELECT NULL::VARCHAR AS key, NULL::TIMESTAMPTZ AS version, true AS present, "
+    nobody += "NULL::VARCHAR AS list, NULL::BIGINT[] AS lists WHERE false)"
+    held = (
+        "(SELECT key FROM ledger.failed WHERE held)"
+        if failed
+        else "(SELECT key FROM existing LIMIT 0)"
+    )
+    return f"""
+        CREATE TEMP TABLE judged AS
+        SELECT
+            m.*, c.present AS was_present, c.list AS was_on, c.lists AS was_on_lists,
+            CASE
+                WHEN w.why IS NOT NULL THEN w.why
+                WHEN h.key IS NOT NULL THEN 'held'
+                WHEN c.key IS NULL THEN {new}
+                WHEN {"true" if wanted.mode == "insert" else "false"} THEN {changed}
+                -- Who has left did so by the end of a date: that is what a return is held against.
+                WHEN NOT c.present THEN if(greatest(c.version, (SELECT newest FROM
+                    ledger.watermark)) > $window_end::TIMESTAMPTZ, 'stale', 'create')
+                WHEN greatest(c.version, {newest}) > m._version THEN 'stale'
+                ELSE {changed}
+            END AS action
+        FROM changed AS m
+        LEFT JOIN {"known" if known else nobody} AS c ON c.key = m._key
+        LEFT JOIN {held} AS h ON h.key = m._key
+        LEFT JOIN existing AS e ON e.key = m._key
+        LEFT JOIN withheld AS w
+            ON w.key = m._key AND (w.fingerprint IS NULL OR w.fingerprint = m._fingerprint)
+    """
+
+
+def _retries(wanted: Wanted, failed: int) -> str:
+    """Find the rows that failed and that this extract does not have: they come back too (S06)."""
+    if not failed or wanted.whole:
+        return "CREATE TEMP TABLE retries AS SELECT * FROM ledger.failed WHERE false"
+    return f"""
+        CREATE TEMP TABLE retries AS
+        SELECT f.* FROM ledger.failed AS f
+        WHERE NOT f.held
+            AND f.key NOT IN (SELECT _key FROM {_mapped(wanted)})
+            AND lower(f.key) NOT IN ({_rejected(wanted)})
+            AND NOT EXISTS (FROM withheld AS w WHERE w.key = f.key)
+            AND NOT EXISTS (FROM ledger.rows AS r WHERE r.key = f.key AND r.version > f.version)
+    """
+
+
+def _find_leaving(
+    database: duckdb.DuckDBPyConnection, wanted: Wanted, total: int, known: int
+) -> None:
+    """Find what has left the mirror: neither mapped nor rejected, and nothing newer is known.
+
+    An empty extract removes nobody unless that is allowed (S08).
+    """
+    nothing = "CREATE TEMP TABLE leaving AS SELECT key, lists, fingerprint FROM known"
+    if wanted.mode != "mirror" or not known or not (total or wanted.allow_empty):
+        database.execute(f"{nothing} WHERE false")
+        return
+    database.execute(
+        f"""{nothing} AS r
+        ANTI JOIN {_mapped(wanted)} AS m ON m._key = r.key
+        WHERE present AND version <= $window_end
+            AND NOT EXISTS (FROM ledger.watermark WHERE newest > $window_end)
+            AND lower(key) NOT IN ({_rejected(wanted)})
+            AND NOT EXISTS (FROM withheld AS w WHERE w.key = r.key)
+        """,
+        {"window_end": wanted.window_end},
+    )
+
+
+def _rejected(wanted: Wanted) -> str:
+    return f"SELECT lower(trim(key)) FROM {_file(wanted.rejected)} WHERE key IS NOT NULL"
+
+
+def _mapped(wanted: Wanted) -> str:
+    return _file(wanted.mapped)
+
+
+def _file(path: Path) -> str:
+    """Name a file in a query: a view takes no values that are bound."""
+    name = str(path).replace("'", "''")
+    return f"read_parquet('{name}')"
+
+
+def _plan(wanted: Wanted) -> str:
+    present = set(parquet.schema(wanted.mapped).names)
+    optional = ", ".join(
+        f"m.{name}" if name in present else f"NULL::{kind} AS {name}"
+        for name, kind in _OPTIONAL.items()
+    )
+    return f"""
+        WITH rows AS (
+            SELECT j._key, m._payload, j._version, j._fingerprint, {optional}, j._row,
+                $day::DATE AS _sync_date, j.action,
+                CASE WHEN j.was_present IS NULL THEN if(j.action = 'create', 'new', 'not ours yet')
+                    WHEN NOT j.was_present THEN 'came back'
+                    WHEN {"m._list" if "_list" in present else "NULL"} IS DISTINCT FROM j.was_on
+                        AND j.was_on IS NOT NULL THEN 'another list'
+                    ELSE 'changed' END AS reason,
+                j.was_on_lists
+            FROM judged AS j JOIN {_mapped(wanted)} AS m ON m._row = j._row
+            WHERE j.action IN ('create', 'update')
+        ),
+        every AS (
+            SELECT * EXCLUDE (was_on_lists),
+                if(reason = 'another list', was_on_lists, []) AS leaves,
+                if(reason = 'another list', [], was_on_lists) AS lists
+            FROM rows
+            UNION ALL BY NAME
+            SELECT key AS _key, payload AS _payload, version AS _version,
+                fingerprint AS _fingerprint, list AS _list,
+                email_blacklisted AS _email_blacklisted, sms_blacklisted AS _sms_blacklisted,
+                source_row AS _row, sync_date AS _sync_date, 'retry' AS action,
+                'failed before' AS reason, []::BIGINT[] AS leaves, []::BIGINT[] AS lists
+            FROM retries
+            UNION ALL BY NAME
+            SELECT key AS _key, {_LEAVING[wanted.key]} AS _payload,
+                $window_end::TIMESTAMPTZ AS _version,
+                fingerprint AS _fingerprint, NULL::VARCHAR AS _list,
+                NULL::BOOLEAN AS _email_blacklisted, NULL::BOOLEAN AS _sms_blacklisted,
+                NULL::BIGINT AS _row, $day::DATE AS _sync_date, 'remove' AS action,
+                'left the source' AS reason, lists AS leaves, []::BIGINT[] AS lists
+            FROM leaving
+        )
+        SELECT *,
+            CASE
+                WHEN action = 'remove' THEN 'leave'
+                WHEN _email_blacklisted IS false OR _sms_blacklisted IS NOT NULL THEN 'flags'
+                WHEN _email_blacklisted THEN 'blocklist'
+                WHEN len(leaves) > 0 THEN 'move'
+                ELSE 'plain'
+            END AS category
+        FROM every
+        ORDER BY category, _list, _key
+    """
+
+
+def _binds(wanted: Wanted) -> dict[str, Any]:
+    return {
+        "day": wanted.sync_date,
+        "leaving": wanted.leaving,
+        "window_end": wanted.window_end,
+    }
+
+
+def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

@@ -1,1 +1,0 @@
-"""What must hold of a partition's rows: files and numbers in, verdicts out; no Dagster, no HTTP."""

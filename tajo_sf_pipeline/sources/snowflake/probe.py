@@ -1,0 +1,87 @@
+"""Harmless reads that prove a workspace's Snowflake side, one finding at a time."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.statement import Statement
+from tajo_sf_pipeline.audience.window import Window
+from tajo_sf_pipeline.config.settings import Snowflake
+from tajo_sf_pipeline.errors import ConfigurationError, PermissionDeniedError, TajoError
+from tajo_sf_pipeline.sources.base import Warehouse
+from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.telemetry.finding import Finding
+
+_TAG = json.dumps({"app": "tajo", "step": "test"})
+_SESSION = Statement(
+    'SELECT CURRENT_USER() AS "user", CURRENT_ROLE() AS "role", '
+    'CURRENT_WAREHOUSE() AS "warehouse", CURRENT_DATABASE() AS "database", '
+    'CURRENT_SCHEMA() AS "schema"',
+    "the connection test",
+)
+
+
+def findings(
+    snowflake: Snowflake, folder: Path, audiences: Iterable[Audience]
+) -> Iterator[Finding]:
+    """Sign in, look at the session, and compile every audience's SQL without reading a row.
+
+    A sign-in that fails is the only finding: the others would say the same.
+    """
+    try:
+        source = warehouse(snowflake, folder)
+        session = _session(source)
+    except TajoError as error:
+        yield Finding("sign-in", error=error)
+        return
+    yield Finding("sign-in", f"as {session['user']}, by {snowflake.auth.method}")
+    yield _same("role", snowflake.role, session["role"], "Grant the role to the user.")
+    yield _same(
+        "warehouse", snowflake.warehouse, session["warehouse"], "Grant USAGE on the warehouse."
+    )
+    yield _same("database", snowflake.database, session["database"], "Grant USAGE on it.")
+    yield _same("schema", snowflake.schema_, session["schema"], "Grant USAGE on it.")
+    for audience in audiences:
+        yield _compiled(source, audience)
+
+
+def sign_in(snowflake: Snowflake, folder: Path) -> str:
+    """Sign in and give the user; raise what `Warehouse.running` raises."""
+    return str(_session(warehouse(snowflake, folder))["user"])
+
+
+def _session(source: Warehouse) -> dict[str, Any]:
+    with source.running(_SESSION, {}, _TAG) as result:
+        [session] = [row for batch in result.batches for row in batch.to_pylist()]
+    return dict(session)
+
+
+def _same(what: str, wanted: str | None, found: str | None, fix: str) -> Finding:
+    if found is not None and (wanted is None or wanted.upper() == found.upper()):
+        return Finding(what, found)
+    told = f"the session's {what} is {found or 'none'}; {wanted or 'one'} was asked for"
+    return Finding(what, error=PermissionDeniedError("TAJO-304", told, fix))
+
+
+def _compiled(source: Warehouse, audience: Audience) -> Finding:
+    """Let Snowflake compile the query with ``LIMIT 0``; the mapping's columns must be there."""
+    what = f"audience {audience.name}"
+    query = audience.statement.text.strip().rstrip(";")
+    nothing = replace(audience.statement, text=f"SELECT * FROM (\n{query}\n) LIMIT 0")
+    binds = Window(date(2000, 1, 1), "UTC").binds("backfill", None)
+    try:
+        with source.running(nothing, binds, _TAG) as result:
+            names = {name.lower() for name in result.schema.names}
+            list(result.batches)
+    except TajoError as error:
+        return Finding(what, error=error)
+    missing = [name for name in audience.fields if name not in names and not audience.optional]
+    if missing:
+        told = f"{audience.statement.origin} does not return {', '.join(missing)}"
+        fix = "Select it, or take it out of the mapping."
+        return Finding(what, error=ConfigurationError("TAJO-601", told, fix))
+    return Finding(what, f"compiles, {len(result.schema)} columns")

@@ -1,0 +1,134 @@
+"""What is in flight, on disk before it is sent (S05): one line of JSON for each thing that happens.
+
+A line is complete or it did not happen: the call that it announces goes out only when it is on
+the disk. Who writes holds the audience's lock.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.state import failpoints
+
+
+@dataclass(frozen=True, slots=True)
+class InFlightBatch:
+    """Rows of a plan's file that were sent together, and what is needed to settle them.
+
+    `digest` is of the request's body, `list_id` the list that they join, and `processes` are the
+    numbers that Brevo gave; they are empty until its answer is known. `at` is in seconds since
+    1970.
+    """
+
+    number: int
+    run_id: str
+    plan: str
+    route: str
+    category: str
+    list_id: int | None
+    first: int
+    rows: int
+    digest: str
+    at: float
+    processes: tuple[int, ...] = ()
+
+
+class Journal:
+    """The windows of one audience that are not settled yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open = {window.number: window for window in _read(path)}
+        self._next = max(self._open, default=0) + 1
+
+    @property
+    def unsettled(self) -> tuple[InFlightBatch, ...]:
+        return tuple(self._open.values())
+
+    def begin(self, window: InFlightBatch) -> int:
+        """Write down what will be sent; give its number. The disk has it when this returns."""
+        numbered = replace(window, number=self._next)
+        self._next += 1
+        self._write({"sent": _as_line(numbered)})
+        self._open[numbered.number] = numbered
+        failpoints.reached("journal.written")
+        return numbered.number
+
+    def started(self, number: int, *processes: int) -> None:
+        """Write down the processes with which Brevo answered."""
+        self._write({"started": number, "processes": processes})
+        self._open[number] = replace(self._open[number], processes=processes)
+        failpoints.reached("process.known")
+
+    def settled(self, number: int) -> None:
+        """Write down that nothing of a window is open; with the last one the file goes."""
+        del self._open[number]
+        if self._open:
+            self._write({"settled": number})
+        else:
+            self._path.unlink(missing_ok=True)
+        failpoints.reached("journal.settled")
+
+    def _write(self, line: dict[str, Any]) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            with os.fdopen(os.open(self._path, flags, 0o600), "ab") as file:
+                file.write(json.dumps(line).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise ConfigurationError(
+                "TAJO-150",
+                f"the journal {self._path} could not be written: {error.strerror or error}",
+                "Free some space, then run the date again; nothing was sent that is not in it.",
+            ) from error
+
+
+def _read(path: Path) -> Iterator[InFlightBatch]:
+    """Return what a journal leaves open; a last line that was cut off announces nothing."""
+    found: dict[int, InFlightBatch] = {}
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return
+    for position, line in enumerate(lines[:-1], 1):
+        try:
+            _apply(json.loads(line), found)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(
+                "TAJO-128",
+                f"line {position} of the journal {path} is damaged: {error!r}",
+                "Restore it, or remove it: rows that were in flight are then sent again.",
+            ) from error
+    if lines[-1]:
+        # Else the next line would be written behind the half one.
+        with path.open("ab") as file:
+            file.truncate(path.stat().st_size - len(lines[-1]))
+    yield from found.values()
+
+
+def _as_line(batch: InFlightBatch) -> dict[str, Any]:
+    """Return a batch as its line says it: the route is named `way` since 0.1."""
+    line = asdict(batch)
+    return {("way" if name == "route" else name): value for name, value in line.items()}
+
+
+def _of_line(line: dict[str, Any]) -> InFlightBatch:
+    route, processes = line.pop("way"), tuple(line.pop("processes"))
+    return InFlightBatch(**line, route=route, processes=processes)
+
+
+def _apply(line: dict[str, Any], found: dict[int, InFlightBatch]) -> None:
+    if "sent" in line:
+        batch = _of_line(line["sent"])
+        found[batch.number] = batch
+    elif "started" in line:
+        processes = tuple(line["processes"])
+        found[line["started"]] = replace(found[line["started"]], processes=processes)
+    else:
+        del found[line["settled"]]

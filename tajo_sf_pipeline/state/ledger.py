@@ -1,0 +1,365 @@
+"""What Brevo has accepted from an audience, row by row: one DuckDB file (S02)."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from tajo_sf_pipeline.errors import InternalError
+from tajo_sf_pipeline.state.ledger_file import LedgerFile, value
+from tajo_sf_pipeline.state.run_summary import Summary
+
+# The rows of a failed window: those of a plan, and why.
+_SETTLED = (
+    "_key",
+    "_fingerprint",
+    "_version",
+    "_payload",
+    "_list",
+    "_email_blacklisted",
+    "_sms_blacklisted",
+    "_row",
+    "_sync_date",
+    "action",
+    "lists",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a row: its last two payloads as Brevo accepted them, and where from."""
+
+    key: str
+    present: bool
+    version: datetime
+    lists: tuple[int, ...]
+    payload: str | None
+    payload_before: str | None
+    source_row: int | None
+    sync_date: date | None
+    action: str
+    run_id: str
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A campaign in Brevo, by its id."""
+
+    id: int
+    sent: bool
+
+
+class Ledger:
+    """One audience's ledger; the file is made when it is first written."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = LedgerFile(path)
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open what is known: a connection in which the ledger's tables stand in `ledger`.
+
+        They are `rows`, `payloads`, `failed`, `guests` (who was on a list before), `campaigns`,
+        `runs` and `watermark`; whoever asks makes tables of its own beside them.
+        """
+        with self._file.reading() as database, self._file.translate_errors():
+            yield database
+
+    def unknown(self, mapped: Path) -> pa.Array:
+        """Return the keys of mapped rows that the ledger does not know."""
+        with self._file.reading() as database, self._file.translate_errors():
+            return (
+                database.sql(
+                    "SELECT _key FROM read_parquet($mapped) "
+                    "ANTI JOIN ledger.rows ON key = _key ORDER BY _key",
+                    params={"mapped": str(mapped)},
+                )
+                .to_arrow_table()["_key"]
+                .combine_chunks()
+            )
+
+    def confirm(self, rows: pa.Table, run_id: str, *, new: bool = False) -> None:
+        """Remember rows of a plan that Brevo has accepted, in one transaction.
+
+        `new` says that none of them is known yet. A row that left the mirror (`remove`) is kept as
+        not present, so that it can come back.
+        """
+        with self._file.writing() as database:
+            database.register("settled", _complete(rows))
+            values = [run_id, datetime.now(UTC)]
+            if not new:
+                database.execute("DELETE FROM rows WHERE key IN (SELECT _key FROM settled)")
+            database.execute(_INSERT_ROWS, values)
+            database.execute(_INSERT_PAYLOADS, values[1:])
+            if value(database, "SELECT count(*) FROM failed"):
+                database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
+
+    def fail(self, rows: pa.Table, run_id: str, *, held: bool = False) -> None:
+        """Remember rows that were refused, and `why`: later runs try them again, unless `held`."""
+        rows = _complete(rows).append_column("why", rows["why"])
+        with self._file.writing() as database:
+            database.register("settled", rows)
+            database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
+            # A row that could not leave is found again by the next diff.
+            database.execute(_INSERT_FAILED, [held, run_id, datetime.now(UTC)])
+
+    def mark_unknown(self, rows: pa.Table, run_id: str, *, mirror: bool) -> None:
+        """Remember that nobody knows whether Brevo has rows of a plan as they were sent (S05).
+
+        Whatever their source says is news then, also what Brevo had accepted before. New rows of a
+        mirror are known from now on, so that they can leave it.
+        """
+        with self._file.writing() as database:
+            database.register("settled", _complete(rows))
+            database.execute(_MARK_UNKNOWN)
+            if mirror:
+                database.execute(_INSERT_UNKNOWN, [_UNKNOWN, run_id, datetime.now(UTC)])
+
+    def advance(self, mapped: Path) -> None:
+        """Raise the versions of rows whose source is newer and says the same (S04).
+
+        Else a backfill of a date between the two versions would turn such a contact back.
+        """
+        with self._file.writing() as database:
+            database.execute(
+                "UPDATE rows SET version = m._version FROM read_parquet($mapped) AS m "
+                "WHERE key = m._key AND fingerprint = m._fingerprint AND version < m._version",
+                {"mapped": str(mapped)},
+            )
+
+    def history(self, key: str) -> Known | None:
+        """Return what is known of one row, or None."""
+        with self._file.reading() as database:
+            found = database.execute(_HISTORY, [key]).fetchall()
+        if not found:
+            return None
+        told = dict(zip((item.name for item in fields(Known)), found[0], strict=True))
+        moments = {name: _moment(told[name]) for name in ("version", "confirmed_at")}
+        return Known(**told | moments | {"lists": tuple(told["lists"] or ())})
+
+    def release(self, keys: Sequence[str]) -> int:
+        """Let the next run send held rows again, as any that failed; give how many were held."""
+        with self._file.writing() as database:
+            wanted = [list(keys)]
+            held = "held AND key IN (SELECT unnest(?))"
+            count = value(database, f"SELECT count(*) FROM failed WHERE {held}", *wanted)
+            database.execute(f"UPDATE failed SET held = false WHERE {held}", wanted)
+        return int(count)
+
+    def failed(self) -> pa.Table:
+        """Return the rows that were refused and not accepted since: key, reason, held, date."""
+        with self._file.reading() as database:
+            return database.sql(
+                "SELECT key, reason, held, sync_date, run_id FROM ledger.failed ORDER BY key"
+            ).to_arrow_table()
+
+    def forget_failures(self, mapped: Path) -> None:
+        """Forget the failures of rows that are not in the whole source any more, but no held one.
+
+        Such a row may come back, and may have arrived: that stays with a person.
+        """
+        with self._file.reading() as database:
+            if not value(database, "SELECT count(*) FROM ledger.failed"):
+                return
+        with self._file.writing() as database:
+            database.execute(
+                "DELETE FROM failed "
+                "WHERE NOT held AND key NOT IN (SELECT _key FROM read_parquet($mapped))",
+                {"mapped": str(mapped)},
+            )
+
+    def has_snapshot(self, number: int) -> bool:
+        """Tell whether it is known who was on a list before the audience wrote to it."""
+        with self._file.reading() as database:
+            query = "SELECT count(*) > 0 FROM ledger.guests WHERE list = ?"
+            return bool(value(database, query, number))
+
+    def snapshot_members(self, number: int, members: Sequence[str]) -> None:
+        """Remember who is on a list already: a mirror leaves them there (S08)."""
+        with self._file.writing() as database:
+            database.execute(
+                "INSERT INTO guests SELECT $1, coalesce(list(key), []) FROM ("
+                "SELECT unnest($2) AS key EXCEPT SELECT key FROM rows)",
+                [number, list(members)],
+            )
+
+    def campaign(self, name: str) -> "Made | None":
+        """Return the campaign of a name, if it was made."""
+        with self._file.reading() as database:
+            found = database.execute(
+                "SELECT id, sent FROM ledger.campaigns WHERE name = ?", [name]
+            ).fetchall()
+        return Made(*found[0]) if found else None
+
+    def made_campaign(self, name: str, number: int, *, sent: bool) -> None:
+        with self._file.writing() as database:
+            database.execute("DELETE FROM campaigns WHERE name = ?", [name])
+            database.execute("INSERT INTO campaigns VALUES (?, ?, ?)", [name, number, sent])
+
+    def finish(
+        self, summary: Summary, *, last_sync: datetime | None, newest: datetime | None
+    ) -> None:
+        """Remember a run; a moment that is given moves the watermark, and never back."""
+        with self._file.writing() as database:
+            rows = value(database, "SELECT count(*) FROM rows")
+            if value(database, "SELECT count(*) FROM payloads") > 2 * _KEPT_PAYLOADS * rows:
+                database.execute(_FORGET_OLD_PAYLOADS)
+            database.execute(
+                "INSERT INTO runs VALUES (?, ?, ?)",
+                [summary.run_id, datetime.now(UTC), json.dumps(summary.as_json())],
+            )
+            database.execute(
+                "UPDATE watermark SET last_sync = greatest(last_sync, ?::TIMESTAMPTZ), "
+                "newest = greatest(newest, ?::TIMESTAMPTZ)",
+                [last_sync, newest],
+            )
+
+    def last_sync(self) -> datetime | None:
+        """Return how far the incremental path has come; None if it has never succeeded."""
+        with self._file.reading() as database:
+            reached = value(database, "SELECT epoch_us(last_sync) FROM ledger.watermark")
+        return _moment(reached) if reached is not None else None
+
+    def present(self) -> int:
+        """Count the rows that Brevo holds because of this audience."""
+        with self._file.reading() as database:
+            return int(value(database, "SELECT count(*) FROM ledger.rows WHERE present"))
+
+    def is_news(self, mapped: Path) -> bool:
+        """Tell whether any mapped row says something that Brevo has not accepted as it is."""
+        with self._file.reading() as database:
+            query = (
+                "SELECT count(*) > 0 FROM (SELECT 1 FROM read_parquet(?) AS m "
+                "ANTI JOIN ledger.rows AS r ON r.key = m._key "
+                "AND r.fingerprint = m._fingerprint LIMIT 1)"
+            )
+            return bool(value(database, query, str(mapped)))
+
+    def lists_of(self, run_id: str) -> list[tuple[str | None, int, int]]:
+        """Count the rows that a run put on each list: `list_from`'s value, the id, the rows."""
+        with self._file.reading() as database:
+            return database.execute(
+                "SELECT list, id, count(*) FROM (SELECT list, unnest(lists) AS id "
+                "FROM ledger.rows WHERE run_id = ?) GROUP BY ALL ORDER BY 3 DESC, 2",
+                [run_id],
+            ).fetchall()
+
+    def run_of(self, run_id: str) -> Summary:
+        """Return what a run did, by Dagster's id of it."""
+        with self._file.reading() as database:
+            found = value(
+                database,
+                "SELECT max_by(summary, finished_at) FROM ledger.runs WHERE run_id = ?",
+                run_id,
+            )
+        if found is None:
+            raise InternalError(
+                "TAJO-901", f"the ledger {self._file} does not know run {run_id}", "Report this."
+            )
+        return Summary.of(json.loads(found))
+
+    def runs(self, limit: int = 20) -> list[tuple[datetime, Summary]]:
+        """Return the latest runs with the moments at which they ended, the latest first."""
+        with self._file.reading() as database:
+            found = database.execute(
+                "SELECT epoch_us(finished_at), summary FROM ledger.runs "
+                "ORDER BY finished_at DESC LIMIT ?",
+                [limit],
+            ).fetchall()
+        return [(_moment(ended), Summary.of(json.loads(told))) for ended, told in found]
+
+    def confirmed_by(self, run_id: str) -> int:
+        """Count the rows of its extract that this run was the last to write.
+
+        Of a run that was tried again under the same id, only its last attempt counts.
+        """
+        with self._file.reading() as database:
+            return int(
+                value(
+                    database,
+                    "SELECT count(*) FROM ledger.rows "
+                    "WHERE run_id = $1 AND action IN ('create', 'update') AND NOT EXISTS ("
+                    "FROM ledger.runs AS r WHERE r.run_id = $1 AND finished_at > confirmed_at "
+                    "AND summary ->> 'outcome' <> 'done')",
+                    run_id,
+                )
+            )
+
+
+_INSERT_ROWS = """
+INSERT INTO rows
+SELECT _key, _fingerprint, _version, action <> 'remove', _list, lists, _row, _sync_date, action, $1,
+    $2
+FROM settled
+"""
+# No row's fingerprint, but by chance once in 2^64.
+_UNKNOWN = 0
+_MARK_UNKNOWN = f"UPDATE rows SET fingerprint = {_UNKNOWN} WHERE key IN (SELECT _key FROM settled)"
+_INSERT_UNKNOWN = """
+INSERT INTO rows
+SELECT _key, $1, _version, true, _list, lists, _row, _sync_date, action, $2, $3
+FROM settled WHERE action <> 'remove' AND _key NOT IN (SELECT key FROM rows)
+"""
+# What leaves keeps the payload that Brevo accepted last.
+_INSERT_PAYLOADS = """
+INSERT INTO payloads
+SELECT _key, _payload, $1 FROM settled WHERE action <> 'remove' AND _payload IS NOT NULL
+"""
+# More of them than this for each row are not kept.
+_KEPT_PAYLOADS = 2
+_FORGET_OLD_PAYLOADS = f"""
+DELETE FROM payloads WHERE rowid IN (
+    SELECT rowid FROM payloads
+    QUALIFY row_number() OVER (PARTITION BY key ORDER BY confirmed_at DESC, rowid DESC)
+        > {_KEPT_PAYLOADS}
+)
+"""
+_INSERT_FAILED = """
+INSERT INTO failed
+SELECT _key, _fingerprint, _version, _payload, _list, _email_blacklisted, _sms_blacklisted, _row,
+    _sync_date, $1, why, $2, $3
+FROM settled WHERE action <> 'remove'
+"""
+_HISTORY = """
+SELECT key, present, epoch_us(version), lists, payloads[1], payloads[2], source_row, sync_date,
+    action, run_id, epoch_us(confirmed_at)
+FROM ledger.rows, (
+    SELECT list(payload ORDER BY confirmed_at DESC, rowid DESC) AS payloads
+    FROM ledger.payloads WHERE key = $1
+)
+WHERE key = $1
+"""
+
+
+def _complete(rows: pa.Table) -> pa.Table:
+    """Return the columns that the ledger wants; those that the rows lack are null."""
+    columns = {}
+    for name in _SETTLED:
+        if name in rows.column_names:
+            columns[name] = rows[name]
+        else:
+            missing = {"action": pa.scalar("create")}.get(name, pa.scalar(None, _TYPES[name]))
+            columns[name] = pa.repeat(missing, rows.num_rows)
+    return pa.table(columns)
+
+
+_TYPES = {
+    "_payload": pa.string(),
+    "_list": pa.string(),
+    "_email_blacklisted": pa.bool_(),
+    "_sms_blacklisted": pa.bool_(),
+    "_row": pa.int64(),
+    "_sync_date": pa.date32(),
+    "action": pa.string(),
+    "lists": pa.list_(pa.int64()),
+}
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -1,1 +1,0 @@
-"""What would change in Brevo, and making it so."""
