@@ -218,8 +218,8 @@ def _lists(settings: Settings, lists: Iterable[tuple[str, int, int]]) -> dg.Meta
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue[Any]:
     lines = [head, ["---"] * len(head), *rows]
-    as_text = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-    return dg.MetadataValue.md(as_text)
+    table = "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+    return dg.MetadataValue.md(table)
 
 
 def _cell(value: object) -> str:

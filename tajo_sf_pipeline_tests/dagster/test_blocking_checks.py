@@ -111,7 +111,7 @@ def test_a_name_with_a_bar_stays_in_its_cell() -> None:
     """A table on the page has two columns, whatever a column of the source is called."""
     audience = SimpleNamespace(
         fields={"a|b": SimpleNamespace(to="FIRSTNAME")},
-        destination=SimpleNamespace(told=lambda: "contacts"),
+        destination=SimpleNamespace(as_text=lambda: "contacts"),
     )
     found = of_mapping(cast(Any, audience))["field_mapping"].value
     assert "| `a\\|b` | FIRSTNAME |" == found.splitlines()[-1]

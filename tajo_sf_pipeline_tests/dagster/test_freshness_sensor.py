@@ -13,7 +13,14 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.test_utils import create_run_for_test
 
 from tajo_sf_pipeline import defs
-from tajo_sf_pipeline.audience.freshness import Freshness, Movement, Reached, missed, reached, told
+from tajo_sf_pipeline.audience.freshness import (
+    Freshness,
+    Movement,
+    Reached,
+    evaluate,
+    missed,
+    reached,
+)
 from tajo_sf_pipeline.audience.statement import Statement, Table
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.sources.snowflake import table_changes
@@ -339,7 +346,7 @@ def test_data_reaches_no_further_than_its_date(
         date(2026, 11, day): datetime.fromisoformat(f"{text}+00:00") for day, text in synced.items()
     }
     assert wanted == reached(moments, "UTC")
-    fresh, _ = told(reached(moments, "UTC"), timedelta(hours=8), NOON)
+    fresh, _ = evaluate(reached(moments, "UTC"), timedelta(hours=8), NOON)
     assert fresh == (wanted is not None and NOON - wanted.moment <= timedelta(hours=8))
 
 

@@ -29,13 +29,14 @@ _SYNC = """
 import json, sys, uuid
 from datetime import date
 from pathlib import Path
-from tajo_sf_pipeline import audiences, settings
+from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.stages import Partition
+from tajo_sf_pipeline.engine.pipeline import Partition
 
 work = json.loads(sys.argv[1])
 loaded = settings.load(Path(work["file"]))
-audience = audiences.load(loaded).named(work["audience"])
+audience = catalog.load(loaded).named(work["audience"])
 for day in work["days"]:
     partition = Partition(
         loaded, audience, date.fromisoformat(day), work["path"], run_id=uuid.uuid4().hex

@@ -26,7 +26,7 @@ PROCESS = """
 import json, sys, time
 from pathlib import Path
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.settings import Brevo
+from tajo_sf_pipeline.config.settings import Brevo
 
 work = json.loads(sys.argv[1])
 with Client(Brevo.model_validate(work["brevo"]), budget=Path(work["budget"])) as client:
