@@ -30,9 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.plan import make
-from tajo_sf_pipeline.brevo import imports
+from tajo_sf_pipeline.brevo import imports, limits
 from tajo_sf_pipeline.brevo.budget import limit_of
-from tajo_sf_pipeline.planning.plan import LIST_KEYS
 from tajo_sf_pipeline.sandbox import Sandbox, serve
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.state.run_summary import Summary
@@ -117,7 +116,7 @@ class Bench:
             "bytes": sum(sent),
             "calls": {"import": len(sent), "polls": polls, "others": len(log) - len(sent) - polls},
             "refused_429": _refused(log),
-            "calls_ratio": len(sent) / (sum(sent) / imports.MAX_BODY),
+            "calls_ratio": len(sent) / (sum(sent) / limits.IMPORT_BYTES),
             "seconds": {**seconds, "bare": bare},
             "wall_ratio": seconds["ours"] / bare,
         }
@@ -144,7 +143,7 @@ class Bench:
             "rows": rows,
             "calls": {"remove": len(calls), "others": len(log) - len(calls)},
             "refused_429": {"ours": _refused(log), "bare": _refused(again)},
-            "calls_ratio": len(calls) / (rows / LIST_KEYS),
+            "calls_ratio": len(calls) / (rows / limits.LIST_CONTACTS),
             "part_of_budget": {"ours": self._part(calls), "bare": self._part(again)},
             "seconds": {**seconds, "bare": bare},
             "wall_ratio": seconds["ours"] / bare,
@@ -255,8 +254,8 @@ def _removed(engine: Engine, keys: Sequence[str]) -> float:
     path = f"/contacts/lists/{engine.account.list_ids()[LISTING]}{_REMOVE}"
     started = time.perf_counter()
     with _bare(engine.account) as http:
-        for first in range(0, len(keys), LIST_KEYS):
-            body = {"emails": keys[first : first + LIST_KEYS]}
+        for first in range(0, len(keys), limits.LIST_CONTACTS):
+            body = {"emails": keys[first : first + limits.LIST_CONTACTS]}
             while (answer := http.post(path, json=body)).status_code == _TOO_MANY:
                 time.sleep(float(answer.headers["x-sib-ratelimit-reset"]))
             answer.raise_for_status()
@@ -278,13 +277,15 @@ def _missed(report: Mapping[str, Any]) -> list[str]:
     """Name the goals that were missed; calls are whole ones."""
     missed = []
     for server, told in report["imports"].items():
-        most = math.ceil(told["bytes"] / imports.MAX_BODY * CALLS_AT_MOST)
+        most = math.ceil(told["bytes"] / limits.IMPORT_BYTES * CALLS_AT_MOST)
         if told["calls"]["import"] > most:
             missed.append(f"calls of imports, server {server}")
         if told["wall_ratio"] > WALL_AT_MOST:
             missed.append(f"wall time of imports, server {server}")
     removals = report["removals"]
-    if removals["calls"]["remove"] > math.ceil(removals["rows"] / LIST_KEYS * REMOVALS_AT_MOST):
+    if removals["calls"]["remove"] > math.ceil(
+        removals["rows"] / limits.LIST_CONTACTS * REMOVALS_AT_MOST
+    ):
         missed.append("calls of removals")
     if removals["part_of_budget"]["ours"] < BUDGET_AT_LEAST:
         missed.append("rate of removals")
@@ -327,8 +328,8 @@ def _removals_table(report: Mapping[str, Any]) -> Table:
     table = Table(
         "removals",
         title=f"{told['rows']:,} contacts leave a list",
-        caption=f"{calls['remove']:,} calls are {told['calls_ratio']:.3f} of rows / {LIST_KEYS}, "
-        f"and there are {calls['others']} others",
+        caption=f"{calls['remove']:,} calls are {told['calls_ratio']:.3f} of rows / "
+        f"{limits.LIST_CONTACTS}, and there are {calls['others']} others",
     )
     for heading in ("seconds", "of the budget", "429s"):
         table.add_column(heading, justify="right")

@@ -26,7 +26,7 @@ import duckdb
 import pyarrow as pa
 
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.destinations.background_imports import Imports
+from tajo_sf_pipeline.destinations.contacts import ContactsWriter
 from tajo_sf_pipeline.destinations.delivery import Delivery
 from tajo_sf_pipeline.planning.diff import Wanted, compare
 from tajo_sf_pipeline.planning.plan import parts
@@ -187,10 +187,11 @@ def first_sync(file: Path, ledger: Path) -> int:
         plan=written,
         list_ids={None: 1},
     )
-    background = Imports(delivery)
-    for part in parts(written, "contacts", None):
-        background.send(part)
-    background.finish()
+    writer = ContactsWriter(delivery.audience)
+    sender = writer.sender(delivery)
+    for part in parts(written, writer.route):
+        sender.send(part)
+    sender.finish()
     assert planned == Planned(create=delivery.receipt.confirmed)
     return delivery.receipt.confirmed
 

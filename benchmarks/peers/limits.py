@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.peers.counting import Counting
 from benchmarks.peers.data import DataSet
-from tajo_sf_pipeline.brevo import imports
+from tajo_sf_pipeline.brevo import limits
 from tajo_sf_pipeline.brevo.budget import limit_of
 
 
@@ -41,7 +41,7 @@ def parquet(data: DataSet, repetitions: int) -> float:
 
 def budget(bytes_a_row: float) -> dict[str, float]:
     """Give the rows a second that each plan's calls hold, when every body is as large as may be."""
-    rows = imports.MAX_BODY / bytes_a_row
+    rows = limits.IMPORT_BYTES / bytes_a_row
     plans = ("general", "advanced", "extended")
     return {plan: limit_of(plan, "contacts")[0] * rows for plan in plans}
 

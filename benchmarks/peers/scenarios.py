@@ -13,8 +13,8 @@ from benchmarks.peers.arrivals import Arrivals
 from benchmarks.peers.contenders import TAJO, Contender, Job
 from benchmarks.peers.counting import Counting
 from benchmarks.peers.data import DataSet
+from tajo_sf_pipeline.brevo import limits
 from tajo_sf_pipeline.brevo.budget import bucket_of, limit_of
-from tajo_sf_pipeline.planning.plan import LIST_KEYS
 
 TITLES = {
     "a": "first sync",
@@ -115,7 +115,7 @@ class Bench:
     def leaving(self, plan: str) -> Result:
         """Let half of a list leave it: the work of ours in which a limit of calls binds."""
         limit, interval = limit_of(plan, "contacts")
-        leaving = LIST_KEYS * limit * _SECONDS_OF_LEAVING
+        leaving = limits.LIST_CONTACTS * limit * _SECONDS_OF_LEAVING
         before = data.make(self.folder, 2 * leaving)
         after = data.make(self.folder, leaving)
         job = self.job(TAJO, before, plan=plan, audience={"mode": "mirror", "verify": "off"})
@@ -125,7 +125,7 @@ class Bench:
         # The list and the attributes are looked up within the same limit.
         calls = [one for one in self.server.log() if bucket_of(one.path) == "contacts"]
         removals = [one for one in calls if one.path.endswith("/contacts/remove")]
-        whole = len(removals) * LIST_KEYS >= before.expected - after.expected
+        whole = len(removals) * limits.LIST_CONTACTS >= before.expected - after.expected
         least = (-(-len(calls) // limit) - 1) * interval / 1_000
         return replace(
             result,

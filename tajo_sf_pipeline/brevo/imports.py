@@ -10,13 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from tajo_sf_pipeline.brevo import limits
 from tajo_sf_pipeline.brevo.bodies import cut, joined
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.errors import RefusedError, TajoError, VendorOutageError
 
 _log = logging.getLogger(__name__)
-# Brevo refuses 10 MB and calls 8 MB safe: developers.brevo.com/reference/importcontacts.
-MAX_BODY = 8_000_000
 _PAGE = 50  # the most that GET /processes gives at once
 _PAGES = 4  # further back than this our imports are not looked for
 _ENDED_BADLY = frozenset({"failed", "cancelled", "error", "aborted"})
@@ -57,7 +56,7 @@ def bodies(
     }
     start = b'{"jsonBody":['
     end = b"]," + json.dumps(options, separators=(",", ":")).encode()[1:]
-    for part in cut(rows, MAX_BODY - len(start) - len(end)):
+    for part in cut(rows, limits.IMPORT_BYTES - len(start) - len(end)):
         yield part, joined(part, start, end)
 
 

@@ -5,15 +5,14 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from tajo_sf_pipeline.audience.destination import Destination
-from tajo_sf_pipeline.brevo import contacts
+from tajo_sf_pipeline.brevo import contacts, limits
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
 from tajo_sf_pipeline.errors import ConfigurationError, RefusedError, UncertainError
 
 NO_CHANGE = "already in that state, or no such contact"
-"""Why `add` and `remove` name a value for which Brevo changed nothing: it tells no more."""
+"""Why `remove` names a value for which Brevo changed nothing: it tells no more."""
 
-MOST_AT_ONCE = 150  # developers.brevo.com/reference/addcontacttolist
 _PAGE, _MEMBERS = 50, 500  # the most that folders and lists give at once, and a list itself
 _BAD_REQUEST, _NOT_FOUND = 400, 404
 _SETS: dict[Kind, str] = {"email": "emails", "ext_id": "extIds"}
@@ -55,29 +54,18 @@ def members(client: Client, list_id: int, kind: Kind) -> list[str]:
             return [key for key in found if key]
 
 
-def add(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
-    """Put contacts that exist on a list; give those for which that was not done, and why.
+def remove(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
+    """Take contacts off a list; give those for which that was not done, and why.
 
-    `NO_CHANGE` is among the reasons: Brevo does not say whether such a contact is on the list
+    `NO_CHANGE` is among the reasons: Brevo does not say whether such a contact is off the list
     already or does not exist.
     """
-    return _changed(client, list_id, values, kind, "add")
-
-
-def remove(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
-    """Take contacts off a list; as `add`."""
-    return _changed(client, list_id, values, kind, "remove")
-
-
-def _changed(
-    client: Client, list_id: int, values: Sequence[str], kind: Kind, verb: str
-) -> dict[str, str]:
     if kind == "sms":
-        return _one_by_one(client, list_id, values, verb)
-    path = f"/contacts/lists/{list_id}/contacts/{verb}"
+        return _one_by_one(client, list_id, values)
+    path = f"/contacts/lists/{list_id}/contacts/remove"
     failed: dict[str, str] = {}
-    for first in range(0, len(values), MOST_AT_ONCE):
-        failed |= _part(client, path, values[first : first + MOST_AT_ONCE], kind)
+    for first in range(0, len(values), limits.LIST_CONTACTS):
+        failed |= _part(client, path, values[first : first + limits.LIST_CONTACTS], kind)
     return failed
 
 
@@ -111,18 +99,12 @@ def _failures(answer: Any) -> list[str]:
     return [str(value) for value in found]
 
 
-def _one_by_one(client: Client, list_id: int, values: Sequence[str], verb: str) -> dict[str, str]:
-    """Change the lists of contacts that a list's own calls cannot name: those by phone number."""
+def _one_by_one(client: Client, list_id: int, values: Sequence[str]) -> dict[str, str]:
+    """Take off contacts that a list's own call cannot name: those by phone number."""
     failed = {}
     for value in values:
         try:
-            contacts.update(
-                client,
-                Identifier("sms", value),
-                None,
-                lists=[list_id] if verb == "add" else [],
-                unlink=[list_id] if verb == "remove" else [],
-            )
+            contacts.update(client, Identifier("sms", value), None, unlink=[list_id])
         except RefusedError as error:
             failed[value] = NO_CHANGE if error.status == _NOT_FOUND else error.reason
     return failed

@@ -13,11 +13,12 @@ from tajo_sf_pipeline.audience.destination import Guards
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.checks import choices, personal, rows, schema
 from tajo_sf_pipeline.checks.verdict import EXAMPLES, Verdict
-from tajo_sf_pipeline.destinations.preflight import Preflight, preflight, share_of_budget
-from tajo_sf_pipeline.engine.mapping_report import MappingReport
+from tajo_sf_pipeline.destinations.preflight import Preflight
 from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.preflight import preflight
 from tajo_sf_pipeline.errors import GuardError
 from tajo_sf_pipeline.planning import guards
+from tajo_sf_pipeline.planning.estimate import share_of_budget
 from tajo_sf_pipeline.planning.guards import Figures
 from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Summary
@@ -64,19 +65,7 @@ class _Inspected:
     @cached_property
     def preflight(self) -> Preflight | None:
         """What Brevo's attributes would take, or None where none would be written."""
-        paths, brevo = self.partition.paths, self.partition.settings.brevo
-        written = MappingReport.of(self.rejected).columns
-        if not (written and self.audience.destination.kind == "contacts" and brevo.enabled):
-            return None
-        if not self.ledger.is_news(self.mapped):
-            return None
-        return preflight(
-            brevo,
-            written,
-            budget=paths.home / "budget",
-            path=self.partition.path,
-            create=self.audience.create_attributes,
-        )
+        return preflight(self.partition) if self.ledger.is_news(self.mapped) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.brevo import lists
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
-from tajo_sf_pipeline.planning.plan import LIST_KEYS, Part
+from tajo_sf_pipeline.planning.plan import Part
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.state.dead_letters import UNCERTAIN, VALIDATION, DeadLetters
 from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
@@ -116,7 +116,7 @@ class Delivery:
                 number=0,
                 run_id=self.run_id,
                 plan=str(self.plan),
-                route=part.route,
+                route=part.route.name,
                 category=part.category,
                 list_id=self.list_of(part),
                 first=first,
@@ -169,10 +169,9 @@ class Delivery:
                 leaving.setdefault(number, []).append(row["_key"])
         stayed: dict[str, str] = {}
         for number, keys in sorted(leaving.items()):
-            for first in range(0, len(keys), LIST_KEYS):
-                told = lists.remove(self.client, number, keys[first : first + LIST_KEYS], self.key)
-                # Not on the list, or no contact any more: it is as it should be.
-                stayed |= {key: why for key, why in told.items() if why != lists.NO_CHANGE}
+            told = lists.remove(self.client, number, keys, self.key)
+            # Not on the list, or no contact any more: it is as it should be.
+            stayed |= {key: why for key, why in told.items() if why != lists.NO_CHANGE}
         return with_reasons(rows, reasons, stayed)
 
     @property

@@ -1,15 +1,11 @@
 """What Brevo's attributes would take of a mapped extract, asked before any write (S16)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import attributes
-from tajo_sf_pipeline.brevo.budget import limit_of
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import MappingError
 
 
@@ -27,13 +23,9 @@ class Preflight:
     options: Mapping[str, tuple[str, ...]]
 
 
-def preflight(
-    brevo: Brevo, columns: Iterable[WrittenColumn], *, budget: Path, path: Lane, create: bool
-) -> Preflight:
+def compare(client: Client, written: Sequence[WrittenColumn], *, create: bool) -> Preflight:
     """Compare with the account, in one call; `create` forgives what the sync would create."""
-    written = list(columns)
-    with Client(brevo, budget=budget, path=path) as client:
-        account = attributes.of_account(client)
+    account = attributes.of_account(client)
     found = [problem for column in written if (problem := attributes.problem(column, account))]
     wanted = {column.attribute for column in written}
     wrong = [problem for problem in found if problem.kind == "conflict" or not create]
@@ -55,13 +47,6 @@ def _error(wrong: Sequence[attributes.Problem]) -> MappingError | None:
     except MappingError as error:
         return error
     return None
-
-
-def share_of_budget(brevo: Brevo, calls: int, seconds: float) -> float:
-    """Return the part of the account's calls that so many took in so long, of contacts' bucket."""
-    limit, milliseconds = limit_of(brevo.plan, "contacts")
-    possible = limit * brevo.share * max(seconds * 1000 / milliseconds, 1)
-    return round(min(calls / possible, 1.0), 4)
 
 
 def _is_choice(attribute: Mapping[str, object]) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline.brevo import verify
+from tajo_sf_pipeline.destinations.base import Writer
 from tajo_sf_pipeline.destinations.delivery import Delivery
 from tajo_sf_pipeline.errors import VendorOutageError
 from tajo_sf_pipeline.planning.plan import Plan
@@ -38,17 +38,19 @@ class ReadBack:
         if len(self._kept) > 2 * _SAMPLE:  # every other one: they stay spread over the run
             self._kept = self._kept[::2]
 
-    def compare(self, delivery: Delivery, plan: Plan, since: datetime) -> None:
+    def compare(self, delivery: Delivery, writer: Writer, plan: Plan, since: datetime) -> None:
         """Count, by attribute, the contacts whose value in Brevo is not what was sent."""
         wanted = delivery.audience.verify
-        if wanted == "off" or delivery.audience.destination.kind != "contacts":
+        if wanted == "off":
             return
         rows = self._sampled() if wanted == "sample" else _every(delivery, plan)
         found: Counter[str] = Counter()
         try:
             for table in rows:
-                told = verify.differences(delivery.client, table, delivery.key, since=since - _SKEW)
-                found.update(difference.attribute or _MISSING for difference in told)
+                different = writer.differences(delivery.client, table, since - _SKEW)
+                if different is None:
+                    return
+                found.update(difference.attribute or _MISSING for difference in different)
                 self.verified += table.num_rows
         except VendorOutageError as error:
             # The rows are confirmed all the same: `verified` says how many were looked at.

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.audience.window import Lane
-from tajo_sf_pipeline.destinations.preflight import preflight
-from tajo_sf_pipeline.engine.mapping_report import MappingReport
 from tajo_sf_pipeline.engine.pipeline import Partition, reasons
+from tajo_sf_pipeline.engine.preflight import preflight
 from tajo_sf_pipeline.errors import ConfigurationError, GuardError
 from tajo_sf_pipeline.planning.estimate import Estimate, estimate
 from tajo_sf_pipeline.planning.plan import Plan
@@ -124,15 +123,8 @@ def _guarded(partition: Partition, plan: Plan) -> tuple[tuple[str, ...], GuardEr
 
 
 def _problems(partition: Partition) -> tuple[str, ...]:
-    if partition.audience.destination.kind != "contacts" or not partition.settings.brevo.enabled:
-        return ()
-    return preflight(
-        partition.settings.brevo,
-        MappingReport.of(partition.paths.rejected(partition.day)).columns,
-        budget=partition.paths.home / "budget",
-        path=partition.path,
-        create=partition.audience.create_attributes,
-    ).problems
+    found = preflight(partition)
+    return found.problems if found else ()
 
 
 def _sampled(row: Mapping[str, Any], partition: Partition, *, show: bool) -> Mapping[str, Any]:

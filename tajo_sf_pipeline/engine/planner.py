@@ -1,6 +1,5 @@
 """What a run would do: the ledger, the letters, the journal and Brevo asked, nothing written."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,14 +11,15 @@ import pyarrow as pa
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.config.settings import Brevo
-from tajo_sf_pipeline.destinations import lookup
+from tajo_sf_pipeline.destinations import kinds
+from tajo_sf_pipeline.destinations.base import Writer
 from tajo_sf_pipeline.engine import recovery
 from tajo_sf_pipeline.engine.connection import Connection
 from tajo_sf_pipeline.engine.mapping_report import MappingReport
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.planning import diff, guards
 from tajo_sf_pipeline.planning.diff import Wanted
-from tajo_sf_pipeline.planning.plan import Plan, Route, parts
+from tajo_sf_pipeline.planning.plan import Plan, parts
 from tajo_sf_pipeline.state.dead_letters import DeadLetters
 from tajo_sf_pipeline.state.journal import Journal
 from tajo_sf_pipeline.state.ledger import Ledger
@@ -56,6 +56,10 @@ class Planning:
         return DeadLetters(self.paths.dead_letters)
 
     @property
+    def writer(self) -> Writer:
+        return kinds.writer_of(self.audience)
+
+    @property
     def notes(self) -> MappingReport:
         return MappingReport.of(self.paths.rejected(self.day))
 
@@ -86,15 +90,7 @@ class Planning:
         counts, others = diff.compare(self.ledger, wanted, file)
         if not counts.writes:
             return Plan(counts, None, (), others)
-        to = self.audience.destination
-        routes = parts(
-            file,
-            to.kind,
-            self._leaving_route,
-            by_list=to.list_from is not None,
-            key=self.audience.key,
-        )
-        return Plan(counts, file, routes, others)
+        return Plan(counts, file, parts(file, self.writer.route), others)
 
     def _wanted(self, journal: Journal, client: Connection) -> Wanted:
         withheld = pa.concat_tables(
@@ -105,7 +101,7 @@ class Planning:
         if self.audience.mode in ("insert", "update"):
             unknown = self.ledger.unknown(mapped)
             if len(unknown):
-                existing = lookup.existing(client(), unknown, self.audience.key)
+                existing = self.writer.existing(client, unknown)
         return Wanted(
             mapped=mapped,
             rejected=self.paths.rejected(self.day),
@@ -116,7 +112,7 @@ class Planning:
             whole=self.whole,
             allow_empty=self.audience.allow_empty,
             key=self.audience.key,
-            leaving=self._leaving_attributes,
+            leaving=self.writer.leaving(self.notes.columns),
             existing=existing,
             withheld=withheld,
         )
@@ -125,22 +121,6 @@ class Planning:
     def whole(self) -> bool:
         """Tell whether the extract is the whole source, so that what is not in it has left."""
         return self.audience.mode == "mirror" or not self.audience.statement.binds()
-
-    @property
-    def _leaving_attributes(self) -> str | None:
-        if self.audience.on_leave == "clear_attributes":
-            names = [column.attribute for column in self.notes.columns]
-            return json.dumps(dict.fromkeys(names, ""))
-        return "{}" if self.audience.on_leave == "blocklist" else None
-
-    @property
-    def _leaving_route(self) -> Route | None:
-        match self.audience.on_leave:
-            case "remove_from_list":
-                return None if self.audience.key == "sms" else "list_remove"
-            case "delete":
-                return None
-        return "import"
 
     def _volumes(self, ledger: Ledger, notes: MappingReport) -> list[int]:
         if self.audience.guards.volume is None:

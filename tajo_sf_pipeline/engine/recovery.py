@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.brevo import imports
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.destinations import background_imports, batches
-from tajo_sf_pipeline.destinations.background_imports import Started
+from tajo_sf_pipeline.destinations import background
+from tajo_sf_pipeline.destinations.background import Started
+from tajo_sf_pipeline.destinations.base import Writer
 from tajo_sf_pipeline.destinations.delivery import Delivery
 from tajo_sf_pipeline.planning.diff import WITHHELD
 from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
@@ -22,22 +23,22 @@ _LOST_AFTER = 24 * 60 * 60.0  # seconds
 
 
 def recover(
-    journal: Journal, delivery_of: Callable[[InFlightBatch], Delivery], client: Client
+    journal: Journal,
+    writer: Writer,
+    delivery_of: Callable[[InFlightBatch], Delivery],
+    client: Client,
 ) -> None:
     """Settle what can be settled; windows whose processes still run stay in the journal.
 
-    A process that is known is asked for, not started again (S05). Without one, contacts, lists and
-    objects may be written again, so that the next plan has them; events are looked up.
+    A process that is known is asked for, not started again (S05). Without one, the kind of the
+    destination knows what a lost answer means.
     """
     for window in journal.unsettled:
         if not Path(window.plan).exists():
             _log.warning("the plan of an interrupted run is gone: its rows are planned again")
             journal.settled(window.number)
         elif not window.processes:
-            if window.route == "events":
-                batches.settle_by_lookup(delivery_of(window), _rows(window))
-            else:
-                delivery_of(window).mark_unknown(_rows(window), window.list_id)
+            writer.settle_lost(delivery_of(window), _rows(window), window.list_id)
             journal.settled(window.number)
     _await(journal, delivery_of, client)
 
@@ -72,7 +73,7 @@ def _await(
     """Poll until every process has ended, or its time is over; at least once."""
     # A window whose report cannot be had stays open: the next run asks for it again.
     asked: set[int] = set()
-    for pause in background_imports.pauses():
+    for pause in background.pauses():
         waiting = {
             process: window
             for window in journal.unsettled
@@ -85,7 +86,7 @@ def _await(
             window = waiting[process]
             asked.add(window.number)
             started = Started(window.number, _rows(window), window.list_id)
-            background_imports.settle(delivery_of(window), [(started, ended)])
+            background.settle(delivery_of(window), [(started, ended)])
         youngest = max(window.at for window in waiting.values())
         patience = delivery_of(next(iter(waiting.values()))).import_deadline
         if time.time() - youngest + pause > patience:

@@ -30,7 +30,10 @@ class Sync(Planning):
             journal = Journal(self.paths.journal)
             if journal.unsettled:
                 recovery.recover(
-                    journal, lambda window: self._of(window, journal, client), client()
+                    journal,
+                    self.writer,
+                    lambda window: self._of(window, journal, client),
+                    client(),
                 )
             recovery.clear(self.paths.plans, journal)
             plan = self.planned(journal, client)

@@ -2,17 +2,13 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.model import Audience
-from tajo_sf_pipeline.brevo import attributes, lists
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.destinations import batches, single_calls
-from tajo_sf_pipeline.destinations.background_imports import Imports
-from tajo_sf_pipeline.destinations.campaign import make_campaign
 from tajo_sf_pipeline.destinations.delivery import Delivery, Receipt
 from tajo_sf_pipeline.destinations.read_back import ReadBack
 from tajo_sf_pipeline.engine import recovery
@@ -61,20 +57,18 @@ class Running:
     def _deliver(self) -> None:
         sync, client = self.sync, self.client()
         moment = datetime.now(UTC)
-        if sync.audience.destination.kind == "contacts":
-            check = (
-                attributes.create_missing if sync.audience.create_attributes else attributes.check
-            )
-            check(client, sync.notes.columns)
-        delivery = self._delivery(client)
-        if sync.audience.mode == "mirror":
-            _snapshot_lists(delivery)
-        _execute(delivery, self.plan)
-        self.readback.compare(delivery, self.plan, moment)
+        list_ids = sync.writer.prepare(client, sync.notes.columns, self.plan)
+        delivery = self._delivery(client, list_ids)
+        sync.writer.begin(delivery)
+        sender = sync.writer.sender(delivery)
+        for part in self.plan.parts:
+            sender.send(part)
+        sender.finish()
+        self.readback.compare(delivery, sync.writer, self.plan, moment)
         if not self.receipt.failed and not self.receipt.pending:
-            make_campaign(delivery, path=sync.notes.path)
+            sync.writer.complete(delivery, sync.notes.path)
 
-    def _delivery(self, client: Client) -> Delivery:
+    def _delivery(self, client: Client, list_ids: Mapping[str | None, int]) -> Delivery:
         sync = self.sync
         assert self.plan.file is not None
         return Delivery(
@@ -87,7 +81,7 @@ class Running:
             run_id=sync.run_id,
             sync_date=sync.day,
             plan=self.plan.file,
-            list_ids=_list_ids(client, sync.audience, self.plan),
+            list_ids=list_ids,
             query_id=sync.notes.query_id,
             import_deadline=sync.brevo.import_deadline,
             notify_url=sync.brevo.notify_url,
@@ -183,40 +177,3 @@ class Running:
             "last_sync": notes.reached if whole and incremental else None,
             "newest": notes.window_end,
         }
-
-
-def _execute(delivery: Delivery, plan: Plan) -> None:
-    """Send every row of a plan in the way that the plan says.
-
-    Raises what the client raises; what was accepted before is in the ledger then.
-    """
-    background = Imports(delivery)
-    for part in plan.parts:
-        match part.route:
-            case "single":
-                single_calls.send(delivery, part)
-            case "list_remove":
-                batches.remove_from_lists(delivery, part)
-            case "events":
-                batches.send_events(delivery, part)
-            case "import" | "objects" | "object_delete":
-                background.send(part)
-    background.finish()
-
-
-def _snapshot_lists(delivery: Delivery) -> None:
-    """Before the audience first writes to a list: remember whom others put there (S08)."""
-    for number in sorted(delivery.list_ids.values()):
-        if not delivery.ledger.has_snapshot(number):
-            there = lists.members(delivery.client, number, delivery.key)
-            delivery.ledger.snapshot_members(number, there)
-
-
-def _list_ids(client: Client, audience: Audience, plan: Plan) -> dict[str | None, int]:
-    to = audience.destination
-    if to.kind != "contacts":
-        return {}
-    if to.list_from is None:
-        return {None: lists.list_id(client, to)}
-    names = [part.list for part in plan.parts if part.list is not None]
-    return dict(lists.ids_of(client, to.folder, names).items())

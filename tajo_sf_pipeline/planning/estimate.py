@@ -12,7 +12,6 @@ from tajo_sf_pipeline.planning.plan import Part, Plan
 _READS = 3
 # Imports in flight are polled together; how often depends on Brevo.
 _IMPORTS_POLLED_TOGETHER, _POLLS = 20, 5
-_BUCKETS = {"events": "events", "objects": "others", "object_delete": "others"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def estimate(plan: Plan, brevo: Brevo) -> Estimate:
     """Estimate from the plan's parts; a plan that sends nothing calls nobody."""
     calls: Counter[str] = Counter()
     for part in plan.parts:
-        calls[_BUCKETS.get(part.route, "contacts")] += part.calls
+        calls[part.route.bucket] += part.calls
         calls["others"] += _polls(part)
     if plan.parts:
         calls["contacts"] += _READS
@@ -51,6 +50,13 @@ def _minutes(bucket: str, count: int, brevo: Brevo) -> float:
 
 
 def _polls(part: Part) -> int:
-    if part.route != "import":
+    if not part.route.polled:
         return 0
     return -(-part.calls // _IMPORTS_POLLED_TOGETHER) * _POLLS
+
+
+def share_of_budget(brevo: Brevo, calls: int, seconds: float) -> float:
+    """Return the part of the account's calls that so many took in so long, of contacts' bucket."""
+    limit, milliseconds = limit_of(brevo.plan, "contacts")
+    possible = limit * brevo.share * max(seconds * 1000 / milliseconds, 1)
+    return round(min(calls / possible, 1.0), 4)

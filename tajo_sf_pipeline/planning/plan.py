@@ -1,35 +1,47 @@
 """A plan as a value: what a run would do, in which way and why; delivery executes it, no more."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.destination import Kind
-from tajo_sf_pipeline.audience.field_mapping import Key
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file, duckdb_pool
 from tajo_sf_pipeline.telemetry.masking import masked
 
-Route = Literal["import", "single", "list_remove", "events", "objects", "object_delete"]
-# Up to here single calls are done within ten seconds at the smallest plan's ten a second; above,
-# one import and its polls cost less of the account's budget.
-FEW = 100
-_FEW_OF_A_KIND = f"at most {FEW} of a kind cost less one by one than by import"
-# developers.brevo.com/reference/importcontacts names email alone beside the attributes.
-_BY_EXT_ID = "an import does not promise to find a contact by its ext_id"
-# developers.brevo.com/reference: importcontacts, removecontactfromlist, createbatchevents (no
-# number documented), upsertrecords.
-IMPORT_BYTES, LIST_KEYS, EVENTS, OBJECTS = 8_000_000, 150, 100, 1_000
-_OBJECT_BYTES = 1_000_000
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A way of calls that rows travel by; its name stands in plans and journals.
+
+    One call takes at most `rows` and `bytes`, and draws on the account's `bucket`. What is `polled`
+    is asked for until Brevo has applied it.
+    """
+
+    name: str
+    rows: int | None = None
+    bytes: int | None = None
+    bucket: str = "contacts"
+    polled: bool = False
+
+    def calls(self, rows: int, size: int) -> int:
+        """Count the calls that so many rows of so many bytes need; polls are not among these."""
+        by_rows = -(-rows // self.rows) if self.rows else 1
+        by_bytes = -(-size // self.bytes) if self.bytes else 1
+        return max(by_rows, by_bytes)
+
+
+# Of rows that need the same (category, list, how many): how they travel, and why.
+Routing = Callable[[str, str | None, int], tuple[Route, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of a plan that stand together and travel in one way; `first` counts from 0."""
+    """Rows of a plan that stand together and travel by one route; `first` counts from 0."""
 
     route: Route
     why: str
@@ -42,17 +54,7 @@ class Part:
     @property
     def calls(self) -> int:
         """Estimate the calls that write them; polls are not among these."""
-        match self.route:
-            case "single":
-                return self.rows
-            case "import":
-                return max(1, -(-self.bytes // IMPORT_BYTES))
-            case "list_remove":
-                return -(-self.rows // LIST_KEYS)
-            case "events":
-                return -(-self.rows // EVENTS)
-            case "objects" | "object_delete":
-                return max(-(-self.rows // OBJECTS), -(-self.bytes // _OBJECT_BYTES))
+        return self.route.calls(self.rows, self.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Plan:
                 for (action, reason), rows in self.reasons().items()
             ],
             "ways": [
-                {"way": part.route, "why": part.why, "rows": part.rows, "list": part.list}
+                {"way": part.route.name, "why": part.why, "rows": part.rows, "list": part.list}
                 | {"api_calls": part.calls}
                 for part in self.parts
             ],
@@ -121,53 +123,17 @@ class Plan:
         }
 
 
-def parts(
-    file: Path, kind: Kind, leaving: Route | None, *, by_list: bool = False, key: Key = "email"
-) -> tuple[Part, ...]:
-    """Choose the way of every row of a plan, by what it needs and by how many need the same.
-
-    `leaving` is how rows leave a mirror; `by_list` says that each row names its own list, or none.
-    """
+def parts(file: Path, routing: Routing) -> tuple[Part, ...]:
+    """Choose the route of every row of a plan, by what it needs and by how many need the same."""
     with duckdb_pool.connection(file.parent) as database:
         database.register("plan", arrow_file.table(file))
-        found = database.execute(
+        groups = database.execute(
             "SELECT category, _list, count(*), sum(strlen(_payload) + 1) FROM plan "
             "GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     made, first = [], 0
-    for category, name, rows, size in found:
-        route, why = _route(kind, category, rows, leaving)
-        if route == "import" and by_list and name is None:
-            route, why = "single", "an import needs a list"
-        elif route == "import" and key == "ext_id":
-            route, why = "single", _BY_EXT_ID
+    for category, name, rows, size in groups:
+        route, why = routing(category, name, rows)
         made.append(Part(route, why, category, name, first, rows, int(size or 0)))
         first += rows
     return tuple(made)
-
-
-def _route(kind: Kind, category: str, rows: int, leaving: Route | None) -> tuple[Route, str]:
-    if kind == "events":
-        return "events", "events travel in batches"
-    if kind == "objects":
-        if category == "leave":
-            return "object_delete", "records are deleted in batches"
-        return "objects", "records travel in batches"
-    if category == "leave":
-        return _leaving_route(rows, leaving)
-    if category == "flags":
-        return "single", "an import has no flags for a single contact"
-    if rows <= FEW:
-        return "single", _FEW_OF_A_KIND
-    return "import", {
-        "blocklist": "many; blocklisted ones travel in imports of their own",
-        "move": "many; they leave their old list when the import has ended",
-    }.get(category, "many")
-
-
-def _leaving_route(rows: int, leaving: Route | None) -> tuple[Route, str]:
-    if leaving == "list_remove":
-        return leaving, f"lists take {LIST_KEYS} contacts off at a time"
-    if leaving is None:
-        return "single", "what leaves needs a call of its own"
-    return (leaving, "many") if rows > FEW else ("single", _FEW_OF_A_KIND)

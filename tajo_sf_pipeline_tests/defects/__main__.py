@@ -27,9 +27,7 @@ from tajo_sf_pipeline_tests.defects.defect import Defect
 
 _PACKAGES = ("tajo_sf_pipeline", "tajo_sf_pipeline_tests")
 # What no test of a defect reads, and what a repository's own tools leave behind.
-_LEFT_OUT = shutil.ignore_patterns(
-    ".*", "__pycache__", "*.egg-info", "dist", "history", "storage", "schedules", "ci-output"
-)
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "dist", "ci-output")
 # A `found_by` may be marked `long`.
 _OPTIONS = ("-p", "no:xdist", "-p", "no:cacheprovider", "-q", "--tb=no", "-m", "long or not long")
 _PASSED, _FAILED = 0, 1

@@ -127,9 +127,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="an import's body is larger than Brevo takes",
-        file="tajo_sf_pipeline/brevo/imports.py",
-        before="MAX_BODY = 8_000_000",
-        after="MAX_BODY = 12_000_000",
+        file="tajo_sf_pipeline/brevo/limits.py",
+        before="IMPORT_BYTES = 8_000_000",
+        after="IMPORT_BYTES = 12_000_000",
         found_by=(f"{_ANSWERS}::test_a_body_stays_below_what_brevo_calls_safe",),
     ),
     Defect(
@@ -225,9 +225,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="only the first thousand records are deleted",
-        file="tajo_sf_pipeline/brevo/objects.py",
-        before="list(ext_ids[first : first + MAX_RECORDS])",
-        after="list(ext_ids[:MAX_RECORDS])",
+        file="tajo_sf_pipeline/destinations/objects.py",
+        before="waiting.slice(first, limits.BATCH_RECORDS)",
+        after="waiting.slice(0, limits.BATCH_RECORDS)",
         found_by=(f"{_ANSWERS}::test_records_are_deleted_by_the_thousand",),
     ),
     Defect(

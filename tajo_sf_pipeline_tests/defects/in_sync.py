@@ -270,13 +270,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="rows that were in flight when a run was killed keep what the ledger believed",
-        file="tajo_sf_pipeline/engine/recovery.py",
-        before=(
-            "                delivery_of(window).mark_unknown(_rows(window), "
-            "window.list_id)\n"
-            "            journal"
-        ),
-        after=("                pass\n            journal"),
+        file="tajo_sf_pipeline/destinations/base.py",
+        before="        delivery.mark_unknown(rows, list_id)\n",
+        after="",
         found_by=(f"{_PROMISES}::test_s05_rows_of_a_lost_import_are_in_doubt[never answered]",),
     ),
     Defect(
@@ -494,21 +490,21 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="a number that Brevo's report names is confirmed all the same",
-        file="tajo_sf_pipeline/destinations/background_imports.py",
+        file="tajo_sf_pipeline/destinations/background.py",
         before='key: key.lower().removeprefix("+") for',
         after="key: key.lower() for",
         found_by=(f"{_PROMISES}::test_s02_a_number_that_a_report_names_is_not_confirmed",),
     ),
     Defect(
         what="rows of an import that ended badly count as accepted",
-        file="tajo_sf_pipeline/destinations/background_imports.py",
+        file="tajo_sf_pipeline/destinations/background.py",
         before="    if not ended.completed:\n",
         after="    if not ended:\n",
         found_by=(f"{_RULES}::test_s02_nothing_of_an_import_that_ends_badly_is_confirmed[failed]",),
     ),
     Defect(
         what="leavers keep the values that on_leave: clear_attributes was to clear",
-        file="tajo_sf_pipeline/destinations/background_imports.py",
+        file="tajo_sf_pipeline/destinations/contacts.py",
         before=('clear=audience.clears or (leaving and audience.on_leave == "clear_attributes")'),
         after="clear=audience.clears",
         found_by=(
@@ -517,14 +513,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="events that an outage left unsent are lost from the counts",
-        file="tajo_sf_pipeline/destinations/batches.py",
+        file="tajo_sf_pipeline/destinations/events.py",
         before="    delivery.receipt.wait_for(_taken(rows, sorted(error.unsent)))\n",
         after="",
         found_by=(f"{_PROMISES}::test_s02_events_that_were_not_sent_are_without_an_answer",),
     ),
     Defect(
         what="an event that may have arrived is sent again though a person was to decide",
-        file="tajo_sf_pipeline/destinations/batches.py",
+        file="tajo_sf_pipeline/destinations/events.py",
         before='delivery.audience.on_uncertain == "hold"',
         after='delivery.audience.on_uncertain == "never"',
         found_by=(f"{_FAULTS}::test_events_that_may_be_lost[hold-3-0]",),

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tajo_sf_pipeline.brevo import budget, imports
-from tajo_sf_pipeline.destinations import batches, single_calls
-from tajo_sf_pipeline.planning import plan
+from tajo_sf_pipeline.brevo import budget, limits
+from tajo_sf_pipeline.destinations import contacts, list_removals, single_calls
 
 
 @contextmanager
@@ -17,11 +16,11 @@ def hurried(*, by_import: bool) -> Iterator[None]:
     """Have a run of few rows be one of many windows, by import if wanted, and wait for nothing."""
     clock = _Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "FEW", 0 if by_import else 100)
-        patch.setattr(imports, "MAX_BODY", 300)  # two rows, or three
+        patch.setattr(contacts, "FEW", 0 if by_import else 100)
+        patch.setattr(limits, "IMPORT_BYTES", 300)  # two rows, or three
         patch.setattr(single_calls, "_WINDOW", 2)
-        patch.setattr(batches, "EVENTS", 2)
-        patch.setattr(batches, "_REMOVALS", 2)
+        patch.setattr(limits, "BATCH_EVENTS", 2)
+        patch.setattr(list_removals, "_REMOVALS", 2)
         patch.setattr(budget, "_LIMITS", dict.fromkeys(budget._LIMITS, (1_000_000, 1_000)))  # noqa: SLF001 - there is no setting for it
         patch.setattr(budget, "time", SimpleNamespace(time_ns=clock.time_ns, sleep=clock.sleep))
         yield

@@ -9,7 +9,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.brevo import imports, objects
+from tajo_sf_pipeline.brevo import imports, limits, objects
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.errors import PermissionDeniedError, RefusedError
@@ -46,19 +46,19 @@ def test_a_body_has_at_most_a_thousand_records() -> None:
 def test_a_body_is_at_most_a_megabyte() -> None:
     """To the byte: one more goes into the next."""
     frame = len(b'{"records":[,]}') + 2 * len(_record(1, color=""))
-    fits = [_record(1, color="x" * (objects.MAX_BODY - frame)), _record(1, color="")]
-    over = [_record(1, color="x" * (objects.MAX_BODY - frame + 1)), _record(1, color="")]
+    fits = [_record(1, color="x" * (limits.RECORDS_BYTES - frame)), _record(1, color="")]
+    over = [_record(1, color="x" * (limits.RECORDS_BYTES - frame + 1)), _record(1, color="")]
     [(_, body)] = objects.bodies([_rows(fits)])
-    assert objects.MAX_BODY == len(body)
+    assert limits.RECORDS_BYTES == len(body)
     assert [1, 1] == [rows.num_rows for rows, _ in objects.bodies([_rows(over)])]
 
 
 def test_records_are_created_updated_and_deleted(client: Client) -> None:
     """By their ext_id; each call is a process that ends."""
-    records = [_record(n, color="red").encode() for n in range(3)]
-    _await(client, [objects.upsert(client, "car", records)])
-    _await(client, [objects.upsert(client, "car", [_record(1, color="سبز").encode()])])
-    _await(client, objects.delete(client, "car", ["c0"]))
+    records = [_record(n, color="red") for n in range(3)]
+    _await(client, _upsert(client, "car", records))
+    _await(client, _upsert(client, "car", [_record(1, color="سبز")]))
+    _await(client, [objects.delete(client, "car", ["c0"])])
     held = client.get("/objects/car/records", limit=10, page_num=1)["records"]
     assert {"c1": "سبز", "c2": "red"} == {
         one["identifiers"]["ext_id"]: one["attributes"]["color"] for one in held
@@ -68,10 +68,15 @@ def test_records_are_created_updated_and_deleted(client: Client) -> None:
 def test_what_brevo_says_no_to(client: Client, brevo: BrevoAccount) -> None:
     """A type that does not exist, and an account whose plan has no custom objects."""
     with pytest.raises(RefusedError):
-        objects.upsert(client, "boat", [_record(1).encode()])
+        _upsert(client, "boat", [_record(1)])
     brevo.change(custom_objects=False)
     with pytest.raises(PermissionDeniedError, match="TAJO-311"):
-        objects.upsert(client, "car", [_record(1).encode()])
+        _upsert(client, "car", [_record(1)])
+
+
+def _upsert(client: Client, object_type: str, records: list[str]) -> list[int]:
+    bodies = objects.bodies([_rows(records)])
+    return [objects.start(client, object_type, body) for _, body in bodies]
 
 
 def _await(client: Client, processes: list[int]) -> None:

@@ -17,7 +17,7 @@ from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.imports import Finished
 from tajo_sf_pipeline.config.limit import Limit
 from tajo_sf_pipeline.config.settings import Brevo
-from tajo_sf_pipeline.destinations import background_imports, batches
+from tajo_sf_pipeline.destinations import background, events
 from tajo_sf_pipeline.destinations.delivery import Delivery, no_reasons, with_reasons
 from tajo_sf_pipeline.destinations.lookup import arrived, existing
 from tajo_sf_pipeline.engine import recovery
@@ -240,7 +240,9 @@ def test_s05_rows_of_a_lost_import_are_in_doubt(
     if processes:
         journal.started(number, *processes)
     with _client(engine.account) as client:
-        recovery.recover(journal, lambda _: _delivery(engine, client, 1), client)
+        recovery.recover(
+            journal, engine.sync().writer, lambda _: _delivery(engine, client, 1), client
+        )
     assert () == journal.unsettled
     counts = engine.plan(_people(0, 1)).counts
     assert (1, 1) == (counts.update, counts.unchanged)
@@ -258,9 +260,9 @@ def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine
         server.will(Answer(text="33612000002\n"))
         delivery = _delivery(engine, client, 1)
         rows = pa.Table.from_batches(plan.rows(0, 2))
-        started = background_imports.Started(delivery.journal.begin(_window(plan)), rows, 1)
+        started = background.Started(delivery.journal.begin(_window(plan)), rows, 1)
         reports = {"duplicate_phone_id": f"{server.url}/report"}
-        background_imports.settle(delivery, [(started, Finished("completed", reports))])
+        background.settle(delivery, [(started, Finished("completed", reports))])
     assert (1, 1) == (delivery.receipt.confirmed, delivery.receipt.failed)
     assert {numbers[1]: "duplicate_phone_id"} == engine.dead_letters()
 
@@ -274,7 +276,7 @@ def test_s02_events_that_were_not_sent_are_without_an_answer(engine_of: MakeEngi
     with _client(engine.account) as client:
         delivery = _delivery(engine, client, 1)
         rows = pa.Table.from_batches(plan.rows(0, 3))
-        batches.settle_uncertain(delivery, rows, error)
+        events.settle_uncertain(delivery, rows, error)
     receipt = delivery.receipt
     assert (1, 2, ["o-1", "o-2"]) == (receipt.failed, receipt.pending, receipt.in_doubt)
 

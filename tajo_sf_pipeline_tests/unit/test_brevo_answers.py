@@ -24,6 +24,7 @@ from tajo_sf_pipeline.brevo import (
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, key_of
 from tajo_sf_pipeline.config.settings import Brevo
+from tajo_sf_pipeline.destinations.objects import records_to_delete
 from tajo_sf_pipeline.errors import ConfigurationError, MappingError, VendorOutageError
 from tajo_sf_pipeline_tests.scripted_server import Answer, Scripted, scripted
 
@@ -216,7 +217,9 @@ def test_records_are_deleted_by_the_thousand(client: Client, server: Scripted) -
     """Each id goes out once, however many there are."""
     server.will(Answer(202, {"processId": 1}), Answer(202, {"processId": 2}))
     wanted = [f"r{n}" for n in range(1500)]
-    assert [1, 2] == objects.delete(client, "car", wanted)
+    rows = pa.table({"_key": wanted}).to_batches()
+    cut = [part["_key"].to_pylist() for part, _ in records_to_delete(iter(rows))]
+    assert [1, 2] == [objects.delete(client, "car", part) for part in cut]
     sent = [asked.json()["identifiers"]["ext_ids"] for asked in server.asked]
     assert [wanted[:1000], wanted[1000:]] == sent
 

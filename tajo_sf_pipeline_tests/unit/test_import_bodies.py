@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tajo_sf_pipeline.brevo import imports
+from tajo_sf_pipeline.brevo import imports, limits
 from tajo_sf_pipeline_tests.strategies import cut, texts
 
 MAX_BODY = 400
@@ -27,7 +27,7 @@ CONTACTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(SMALL | LARGE, max_
 def _small_bodies() -> Iterator[None]:
     """Cut at a size that a test can fill."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imports, "MAX_BODY", MAX_BODY)
+        patch.setattr(limits, "IMPORT_BYTES", MAX_BODY)
         yield
 
 

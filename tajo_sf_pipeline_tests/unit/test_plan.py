@@ -6,11 +6,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Kind
+from tajo_sf_pipeline.audience.destination import Destination, Kind
 from tajo_sf_pipeline.audience.field_mapping import Key
-from tajo_sf_pipeline.planning.plan import FEW, Part, Plan, Route, parts
+from tajo_sf_pipeline.audience.specification import OnLeave
+from tajo_sf_pipeline.destinations import contacts, events, objects
+from tajo_sf_pipeline.destinations.contacts import FEW
+from tajo_sf_pipeline.destinations.kinds import writer_of
+from tajo_sf_pipeline.planning.plan import Part, Plan, Routing, parts
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file
+from tajo_sf_pipeline_tests.mapped_rows import audience
 
 MANY = FEW + 1
 SCHEMA = pa.schema(
@@ -24,6 +29,21 @@ SCHEMA = pa.schema(
     }
 )
 Group = tuple[str, str | None, int]  # category, list, rows
+_TO: dict[Kind, Destination] = {
+    "contacts": Destination(list="people"),
+    "events": Destination(event="paid"),
+    "objects": Destination(object="car"),
+}
+_EVERY = (
+    *(contacts.SINGLE, contacts.IMPORT, contacts.LIST_REMOVE, events.EVENTS),
+    *(objects.UPSERT, objects.DELETE),
+)
+_ROUTES = {route.name: route for route in _EVERY}
+
+
+def _routing(kind: Kind = "contacts", **settings: Any) -> Routing:
+    """Give how an audience of a kind chooses its routes."""
+    return writer_of(audience(**{"destination": _TO[kind], **settings})).route
 
 
 def _rows(*groups: Group, payload: str | None = "{}") -> list[dict[str, Any]]:
@@ -61,29 +81,38 @@ def _file(folder: Path, rows: list[dict[str, Any]], batch: int = 1_000) -> Path:
     ],
 )
 def test_contacts_travel_by_what_they_need_and_how_many_they_are(
-    tmp_path: Path, category: str, rows: int, route: Route, why: str
+    tmp_path: Path, category: str, rows: int, route: str, why: str
 ) -> None:
     """The few go one by one, the many by import, but for what an import cannot do."""
-    [part] = parts(_file(tmp_path, _rows((category, None, rows))), "contacts", "list_remove")
-    assert (route, why, rows) == (part.route, part.why, part.rows)
+    [part] = parts(_file(tmp_path, _rows((category, None, rows))), _routing())
+    assert (route, why, rows) == (part.route.name, part.why, part.rows)
 
 
 @pytest.mark.parametrize(
-    ("rows", "leaving", "route", "why"),
+    ("rows", "on_leave", "route", "why"),
     [
-        (1, "list_remove", "list_remove", "lists take 150 contacts off at a time"),
-        (MANY, "list_remove", "list_remove", "lists take 150 contacts off at a time"),
-        (MANY, None, "single", "what leaves needs a call of its own"),
-        (FEW, "import", "single", "at most 100 of a kind cost less one by one than by import"),
-        (MANY, "import", "import", "many"),
+        (1, "remove_from_list", "list_remove", "lists take 150 contacts off at a time"),
+        (MANY, "remove_from_list", "list_remove", "lists take 150 contacts off at a time"),
+        (MANY, "delete", "single", "what leaves needs a call of its own"),
+        (FEW, "blocklist", "single", "at most 100 of a kind cost less one by one than by import"),
+        (MANY, "blocklist", "import", "many"),
+        (MANY, "clear_attributes", "import", "many"),
     ],
 )
 def test_contacts_leave_as_on_leave_and_their_number_say(
-    tmp_path: Path, rows: int, leaving: Route | None, route: Route, why: str
+    tmp_path: Path, rows: int, on_leave: OnLeave, route: str, why: str
 ) -> None:
     """Off a list 150 at a time, deleted one by one, blocklisted or cleared by import."""
-    [part] = parts(_file(tmp_path, _rows(("leave", None, rows))), "contacts", leaving)
-    assert (route, why) == (part.route, part.why)
+    routing = _routing(mode="mirror", on_leave=on_leave)
+    [part] = parts(_file(tmp_path, _rows(("leave", None, rows))), routing)
+    assert (route, why) == (part.route.name, part.why)
+
+
+def test_who_is_known_by_number_leaves_a_list_one_by_one(tmp_path: Path) -> None:
+    """A list's own call names contacts by e-mail or ext_id."""
+    file = _file(tmp_path, _rows(("leave", None, MANY)))
+    [part] = parts(file, _routing(mode="mirror", key="sms"))
+    assert ("single", "what leaves needs a call of its own") == (part.route.name, part.why)
 
 
 @pytest.mark.parametrize(
@@ -96,24 +125,24 @@ def test_contacts_leave_as_on_leave_and_their_number_say(
 )
 @pytest.mark.parametrize("rows", [1, MANY])
 def test_events_and_objects_always_travel_in_batches(
-    tmp_path: Path, kind: Kind, category: str, route: Route, rows: int
+    tmp_path: Path, kind: Kind, category: str, route: str, rows: int
 ) -> None:
     """One of them is a batch too."""
-    [part] = parts(_file(tmp_path, _rows((category, None, rows))), kind, None)
-    assert route == part.route
+    [part] = parts(_file(tmp_path, _rows((category, None, rows))), _routing(kind))
+    assert route == part.route.name
 
 
 def test_parts_stand_in_the_files_order_and_know_their_bytes(tmp_path: Path) -> None:
     """By category and list, one after the other; many rows without a list go one by one."""
     groups: list[Group] = [("leave", None, 2), ("plain", "a", MANY), ("plain", "b", 3)]
     rows = _rows(*groups, ("plain", None, MANY), payload='{"a":"é"}')
-    found = parts(_file(tmp_path, rows), "contacts", "list_remove", by_list=True)
+    found = parts(_file(tmp_path, rows), _routing(destination=Destination(list_from="class")))
     assert [
         ("leave", None, "list_remove", 0, 2),
         ("plain", "a", "import", 2, MANY),
         ("plain", "b", "single", 2 + MANY, 3),
         ("plain", None, "single", 5 + MANY, MANY),
-    ] == [(part.category, part.list, part.route, part.first, part.rows) for part in found]
+    ] == [(part.category, part.list, part.route.name, part.first, part.rows) for part in found]
     assert "an import needs a list" == found[-1].why
     # With the comma behind each, in UTF-8.
     assert [part.rows * 11 for part in found] == [part.bytes for part in found]
@@ -124,17 +153,17 @@ def test_parts_stand_in_the_files_order_and_know_their_bytes(tmp_path: Path) -> 
 )
 @pytest.mark.parametrize("category", ["plain", "blocklist", "leave"])
 def test_contacts_by_ext_id_go_one_by_one(
-    tmp_path: Path, key: Key, route: Route, category: str
+    tmp_path: Path, key: Key, route: str, category: str
 ) -> None:
     """An import finds contacts by e-mail and phone; of an ext_id it is not known."""
     file = _file(tmp_path, _rows((category, None, MANY)))
-    [part] = parts(file, "contacts", "import", key=key)
-    assert route == part.route
+    [part] = parts(file, _routing(mode="mirror", on_leave="blocklist", key=key))
+    assert route == part.route.name
 
 
 def test_rows_that_only_leave_a_list_have_no_bytes(tmp_path: Path) -> None:
     """Their payload is null."""
-    [part] = parts(_file(tmp_path, _rows(("leave", None, 3), payload=None)), "contacts", None)
+    [part] = parts(_file(tmp_path, _rows(("leave", None, 3), payload=None)), _routing())
     assert 0 == part.bytes
 
 
@@ -156,16 +185,16 @@ def test_rows_that_only_leave_a_list_have_no_bytes(tmp_path: Path) -> None:
         ("object_delete", 1001, 0, 2),
     ],
 )
-def test_calls_are_estimated_by_brevos_limits(
-    route: Route, rows: int, size: int, calls: int
-) -> None:
+def test_calls_are_estimated_by_brevos_limits(route: str, rows: int, size: int, calls: int) -> None:
     """Rows or bytes, whichever of them fills a call first."""
-    assert calls == Part(route, "", "plain", None, 0, rows, size).calls
+    assert calls == Part(_ROUTES[route], "", "plain", None, 0, rows, size).calls
 
 
 def test_a_plans_calls_are_those_of_its_parts() -> None:
     """One without parts calls nobody."""
-    single, batch = (Part(route, "", "plain", None, 0, 3, 9) for route in ("single", "events"))
+    single, batch = (
+        Part(_ROUTES[route], "", "plain", None, 0, 3, 9) for route in ("single", "events")
+    )
     assert (4, 0) == (Plan(Planned(), None, (single, batch)).calls, Plan(Planned(), None).calls)
 
 
@@ -193,7 +222,7 @@ def test_rows_are_read_over_the_seams_of_batches(
 
 def _plan(folder: Path, **more: Any) -> Plan:
     file = _file(folder, _rows(("leave", None, 2), ("plain", "a", MANY)), batch=7)
-    found = parts(file, "contacts", "list_remove")
+    found = parts(file, _routing())
     return Plan(Planned(create=MANY, remove=2, stale=1), file, found, **more)
 
 

@@ -1,15 +1,15 @@
-"""Contacts by import and objects: bodies near Brevo's limit, many in flight, polled together."""
+"""What Brevo applies in the background: bodies near its limit, many in flight, polled together."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.brevo import imports, objects
+from tajo_sf_pipeline.brevo import imports
 from tajo_sf_pipeline.destinations.delivery import Answer, Delivery, no_reasons, with_reasons
 from tajo_sf_pipeline.errors import RefusedError, VendorOutageError
-from tajo_sf_pipeline.planning.plan import OBJECTS, Part
+from tajo_sf_pipeline.planning.plan import Part
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.storage.arrow_file import rows_of
 
@@ -32,11 +32,22 @@ class Started:
     list_id: int | None
 
 
-class Imports:
-    """What one run has Brevo apply in the background; `send` for each part, then `finish`."""
+class Background:
+    """What one run has Brevo apply in the background; `send` for each part, then `finish`.
 
-    def __init__(self, delivery: Delivery) -> None:
+    `bodies` cuts rows into the fewest bodies that Brevo takes, and `start` hands one over and
+    returns the number of the process that applies it.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        bodies: Callable[[Part, Iterator[pa.RecordBatch]], Iterator[tuple[pa.Table, bytes]]],
+        start: Callable[[Part, pa.Table, bytes], int],
+    ) -> None:
         self._delivery = delivery
+        self._bodies = bodies
+        self._hand_over = start
         self._in_flight: dict[int, Started] = {}
         self._accepted = 0
         self._refused = 0
@@ -53,35 +64,6 @@ class Imports:
     def finish(self) -> None:
         """Wait for everything, until the deadline; what has no end then is pending."""
         self._await(until=0)
-
-    def _bodies(
-        self, part: Part, rows: Iterator[pa.RecordBatch]
-    ) -> Iterator[tuple[pa.Table, bytes]]:
-        match part.route:
-            case "objects":
-                return objects.bodies(rows)
-            case "object_delete":
-                return _keys(rows)
-        audience, leaving = self._delivery.audience, part.category == "leave"
-        joins = self._delivery.list_of(part)
-        return imports.bodies(
-            rows,
-            # An import needs a list: leavers name the one that they are taken off at its end.
-            self._delivery.own_list if joins is None else (joins,),
-            clear=audience.clears or (leaving and audience.on_leave == "clear_attributes"),
-            email_blacklist=part.category == "blocklist"
-            or (leaving and audience.on_leave == "blocklist"),
-            notify_url=self._delivery.notify_url,
-        )
-
-    def _hand_over(self, part: Part, rows: pa.Table, body: bytes) -> int:
-        client, object_type = self._delivery.client, self._delivery.audience.destination.object
-        if object_type is None:
-            return imports.start(client, body)
-        if part.route == "object_delete":
-            [process] = objects.delete(client, object_type, rows["_key"].to_pylist())
-            return process
-        return objects.start(client, object_type, body)
 
     def _start(self, part: Part, first: int, rows: pa.Table, body: bytes) -> bool:
         """Start one process; a body that is refused as a whole is split (S07)."""
@@ -181,14 +163,6 @@ def _named(rows: pa.Table, named: Mapping[str, str]) -> dict[str, str]:
     names = {key: key.lower().removeprefix("+") for key in rows["_key"].to_pylist()}
     found = {key: named.get(name, named.get(key.lower())) for key, name in names.items()}
     return {key: reason for key, reason in found.items() if reason is not None}
-
-
-def _keys(rows: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.Table, bytes]]:
-    """Cut keys into the fewest deletions that Brevo takes."""
-    waiting = pa.Table.from_batches(rows)
-    for first in range(0, waiting.num_rows, OBJECTS):
-        part = waiting.slice(first, OBJECTS)
-        yield part, "\n".join(part["_key"].to_pylist()).encode()
 
 
 def pauses() -> Iterator[float]:

@@ -1,33 +1,44 @@
-"""Events, and contacts that only leave a list: by calls that take many and answer at once."""
+"""Events: batches that answer at once; of each it is known, or found out, whether it arrived."""
 
-import json
 from collections.abc import Sequence
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.brevo import events
+from tajo_sf_pipeline.brevo import events, limits
+from tajo_sf_pipeline.destinations.base import Sender, Writer
 from tajo_sf_pipeline.destinations.delivery import Answer, Delivery, no_reasons
 from tajo_sf_pipeline.destinations.lookup import arrived
 from tajo_sf_pipeline.errors import TajoError, UncertainError
-from tajo_sf_pipeline.planning.plan import EVENTS, LIST_KEYS, Part
+from tajo_sf_pipeline.planning.plan import Part, Route
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.storage.arrow_file import rows_of
 
-# Ten calls between two writes of the ledger; who is off the list already may be named again.
-_REMOVALS = 10 * LIST_KEYS
+EVENTS = Route("events", rows=limits.BATCH_EVENTS, bucket="events")
 _HELD = "its answer was lost, and Brevo does not show it: it may have arrived"
 
 
-def remove_from_lists(delivery: Delivery, part: Part) -> None:
-    """Take the rows of a part off their lists, 150 at a time."""
-    for first in range(part.first, part.first + part.rows, _REMOVALS):
-        count = min(_REMOVALS, part.first + part.rows - first)
-        rows = pa.Table.from_batches(rows_of(delivery.plan, first, count))
-        number = delivery.begin(part, first, count, json.dumps(rows["_key"].to_pylist()).encode())
-        reasons = delivery.leave_lists(rows, no_reasons(rows))
-        failpoints.reached("call.sent")
-        delivery.settle(Answer(rows, reasons))
-        delivery.journal.settled(number)
+class EventsWriter(Writer):
+    """Events, which count twice when they are sent twice."""
+
+    def route(self, category: str, list_name: str | None, rows: int) -> tuple[Route, str]:  # noqa: ARG002
+        return EVENTS, "events travel in batches"
+
+    def sender(self, delivery: Delivery) -> Sender:
+        return _EventsSender(delivery)
+
+    def settle_lost(self, delivery: Delivery, rows: pa.Table, list_id: int | None) -> None:  # noqa: ARG002
+        settle_by_lookup(delivery, rows)
+
+
+class _EventsSender:
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+
+    def send(self, part: Part) -> None:
+        send_events(self._delivery, part)
+
+    def finish(self) -> None:
+        """Every batch has its answer already."""
 
 
 def send_events(delivery: Delivery, part: Part) -> None:
@@ -36,8 +47,8 @@ def send_events(delivery: Delivery, part: Part) -> None:
     One lost answer does not end the run; a second one in a row is an outage.
     """
     lost = False
-    for first in range(part.first, part.first + part.rows, EVENTS):
-        count = min(EVENTS, part.first + part.rows - first)
+    for first in range(part.first, part.first + part.rows, limits.BATCH_EVENTS):
+        count = min(limits.BATCH_EVENTS, part.first + part.rows - first)
         rows = pa.Table.from_batches(rows_of(delivery.plan, first, count))
         lost = _send_batch(delivery, part, first, rows, lost_before=lost)
 
