@@ -1,23 +1,27 @@
 """Every error that a person sees: what happened, to what, and what to do next.
 
-TajoError
+TajoError                                                              again?
  ├── ConfigurationError     fix the files or the environment      exit 2
  ├── MappingError           fix the mapping, the SQL or Brevo     exit 2
  ├── AuthenticationError    fix the credentials                   exit 3
  ├── PermissionDeniedError  ask for the right that is missing     exit 3
  ├── RefusedError           the vendor understood and said no     exit 1
  ├── GuardError             look at what would happen, then decide   exit 4
- ├── VendorOutageError      try again later                       exit 5
- │    ├── RateLimitError    others use up the account's limits
- │    └── UncertainError    find out what was carried out, then decide
- ├── IncompleteError        try again; nothing was planned        exit 5
+ ├── VendorOutageError      try again later                       exit 5   yes
+ │    ├── RateLimitError    others use up the account's limits             yes
+ │    └── UncertainError    find out what was carried out, then decide     yes
+ ├── IncompleteError        try again; nothing was planned        exit 5   yes
+ ├── BusyError              wait for the other run or process     exit 5   yes
+ ├── LocalStorageError      mend rights or mount on this machine  exit 6
+ │    └── DiskFullError     free some space                                yes
  └── InternalError          a defect of ours                      exit 70
 
-The codes stand in ``docs/runbook.md``, one row each.
+The class says who should act, and in the last column whether the same run may go well a little
+later without anybody acting (`retriable`). The codes stand in ``docs/runbook.md``, one row each.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class InterruptedRunError(KeyboardInterrupt):
@@ -33,6 +37,8 @@ class TajoError(Exception):
 
     kind: ClassVar[str]
     exit_code: ClassVar[int]
+    # Whether the same thing may go well a little later without anybody acting.
+    retriable: ClassVar[bool] = False
 
     def __init__(self, code: str, happened: str, next_step: str) -> None:
         super().__init__(f"{code} {happened}\n{next_step}")
@@ -53,9 +59,23 @@ class TajoError(Exception):
             "next_step": self.next_step,
         }
 
+    @classmethod
+    def from_json(cls, reported: Mapping[str, str]) -> "TajoError":
+        """Return the error that `as_json` reported, of the widest class of its kind.
+
+        A kind that this version does not know is a defect's: it wants a person who looks.
+        """
+        kind = _widest(cls, reported["kind"]) or InternalError
+        return kind.reported(reported["code"], reported["message"], reported["next_step"])
+
+    @classmethod
+    def reported(cls, code: str, happened: str, next_step: str) -> Self:
+        """Return an error of this class of which no more is known than its report."""
+        return cls(code, happened, next_step)
+
 
 class ConfigurationError(TajoError):
-    """The workspace, the command or this machine is not as it must be."""
+    """The workspace, the command or a file that a person keeps is not as it must be."""
 
     kind = "configuration"
     exit_code = 2
@@ -104,6 +124,10 @@ class RefusedError(TajoError):
         self.status = status
         self.answer = answer or {}
 
+    @classmethod
+    def reported(cls, code: str, happened: str, next_step: str) -> Self:
+        return cls(code, happened, next_step, reason=happened)
+
 
 class GuardError(TajoError):
     """A check stopped the run before anything was written."""
@@ -117,6 +141,7 @@ class VendorOutageError(TajoError):
 
     kind = "vendor_outage"
     exit_code = 5
+    retriable = True
 
 
 class RateLimitError(VendorOutageError):
@@ -154,6 +179,28 @@ class IncompleteError(TajoError):
 
     kind = "incomplete"
     exit_code = 5
+    retriable = True
+
+
+class BusyError(TajoError):
+    """Another run or process has what this one needs, and did not let go of it in time."""
+
+    kind = "busy"
+    exit_code = 5
+    retriable = True
+
+
+class LocalStorageError(TajoError):
+    """This machine does not take what must be kept: rights, a read-only file system, a disk."""
+
+    kind = "storage"
+    exit_code = 6
+
+
+class DiskFullError(LocalStorageError):
+    """The disk, or what this user may fill of it, is full: others may free some of it."""
+
+    retriable = True
 
 
 class InternalError(TajoError):
@@ -161,3 +208,14 @@ class InternalError(TajoError):
 
     kind = "internal"
     exit_code = 70
+
+
+def _widest(root: type[TajoError], kind: str) -> type[TajoError] | None:
+    """Find the first class of a kind, from the root on."""
+    waiting = [root]
+    while waiting:
+        found = waiting.pop(0)
+        if getattr(found, "kind", None) == kind:
+            return found
+        waiting += found.__subclasses__()
+    return None

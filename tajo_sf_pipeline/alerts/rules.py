@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from tajo_sf_pipeline.config.alerting import Alerts
+from tajo_sf_pipeline.errors import AuthenticationError, GuardError, RefusedError, TajoError
 
 Rule = Literal[
     "run_failed",
@@ -20,29 +21,32 @@ Rule = Literal[
 Status = Literal["firing", "reminder", "resolved"]
 # The checks that have a rule of their own.
 CHECK_RULES: Mapping[str, Rule] = {"cursor_moves": "cursor_stall", "on_time": "late"}
-_SIGN_IN = "authentication"
 _BREVO_CODES = "TAJO-21"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong, as its error says it."""
+    """What went wrong, as an alert says it: a run's error, or a check's verdict."""
 
     kind: str
     code: str
     happened: str
     next_step: str
 
+    @classmethod
+    def of(cls, error: TajoError) -> Self:
+        return cls(error.kind, error.code, error.happened, error.next_step)
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that has ended; without a problem it was good."""
+    """A run that has ended; without an error it was good."""
 
     audience: str
     path: str
     sync_date: str
     link: str
-    problem: Problem | None = None
+    error: TajoError | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -117,8 +121,8 @@ class Judge:
 
     def ended(self, run: Ended) -> list[Alert]:
         """Judge a run."""
-        if run.problem is not None:
-            return self._failed(run, run.problem)
+        if run.error is not None:
+            return self._failed(run, run.error)
         return [
             *self._resolve(f"run_failed/{run.audience}/{run.path}", run),
             *self._resolve(f"guard_stop/{run.audience}/{run.path}", run),
@@ -138,11 +142,12 @@ class Judge:
             return self._resolve(key, verdict)
         return []
 
-    def _failed(self, run: Ended, problem: Problem) -> list[Alert]:
-        if problem.kind == "guard":
+    def _failed(self, run: Ended, error: TajoError) -> list[Alert]:
+        problem = Problem.of(error)
+        if isinstance(error, GuardError):
             return self._fire(f"guard_stop/{run.audience}/{run.path}", "guard_stop", run, problem)
-        if problem.kind == _SIGN_IN:
-            vendor = "brevo" if problem.code.startswith(_BREVO_CODES) else "snowflake"
+        if isinstance(error, AuthenticationError):
+            vendor = "brevo" if error.code.startswith(_BREVO_CODES) else "snowflake"
             key = f"token_refresh/{vendor}"
             if self._count(key) >= self.rules.token_failures:
                 # One message for the workspace: every audience signs in with the same credentials.
@@ -169,7 +174,7 @@ class Judge:
         if runs < self.rules.rejection.runs:
             return []
         problem = Problem(
-            "validation",
+            RefusedError.kind,
             "TAJO-845",
             f"{refused} of {rows} rows were refused, and too many in each of the last {runs} runs",
             "Look at the reasons in the metadata of `mapped` and in the dead letters; correct the "

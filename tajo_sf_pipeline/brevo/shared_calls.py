@@ -10,7 +10,8 @@ from pathlib import Path
 import filelock
 from pyrate_limiter import Rate, SQLiteBucket
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import BusyError
+from tajo_sf_pipeline.storage.write_errors import CODE, is_busy, storage_error
 
 _POLL = 0.002  # seconds: the lock is held for about one
 
@@ -131,8 +132,12 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        raise ConfigurationError(
-            "TAJO-141",
-            f"the account's rate budget could not be kept: {error}",
-            "Free some space, or correct the rights on TAJO_HOME, then run the date again.",
+        if is_busy(error):
+            raise BusyError(
+                CODE,
+                f"the account's rate budget is in use by another process: {error}",
+                "Wait for that process, or end it, and run the same date again.",
+            ) from error
+        raise storage_error(
+            CODE, "the account's rate budget", error, "then run the same date again."
         ) from error

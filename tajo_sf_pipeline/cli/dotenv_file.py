@@ -7,6 +7,7 @@ import dotenv
 import typer
 
 from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.storage.write_errors import made
 
 
 def variables(path: Path) -> Mapping[str, str | None]:
@@ -15,10 +16,11 @@ def variables(path: Path) -> Mapping[str, str | None]:
 
 def write(path: Path, variables: Mapping[str, str]) -> None:
     """Set the variables in .env, which its owner alone may read; others in it stay."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    for name, value in variables.items():
-        dotenv.set_key(path, name, value, quote_mode="never")
+    with made(path):
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        for name, value in variables.items():
+            dotenv.set_key(path, name, value, quote_mode="never")
 
 
 def ask(question: str, *, yes: bool) -> None:

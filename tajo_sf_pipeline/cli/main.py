@@ -22,6 +22,7 @@ from tajo_sf_pipeline.cli import (
 from tajo_sf_pipeline.cli.output import errors, print_json
 from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.errors import TajoError
+from tajo_sf_pipeline.storage.write_errors import beneath
 from tajo_sf_pipeline.telemetry import logs
 
 DEFECT = 70
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a code that says what happened.
 
     0 done, 1 rows failed, 2 usage or configuration, 3 authentication or permission, 4 a guard,
-    5 an outage, 70 a defect of ours.
+    5 an outage or somebody else at work, 6 this machine's storage, 70 a defect of ours.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -80,6 +81,8 @@ def _run(given: list[str]) -> None:
     except TajoError as error:
         sys.exit(_tell(error, as_json="--json" in given))
     except Exception as error:  # noqa: BLE001 - the boundary: everything else is our defect
+        if (storage := beneath(error)) is not None:
+            sys.exit(_tell(storage, as_json="--json" in given))
         sys.exit(_tell_defect(error))
 
 

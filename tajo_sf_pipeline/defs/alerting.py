@@ -1,7 +1,7 @@
 """Runs and checks that failed, to whoever is told of them in ``alerts``."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG
 from tajo_sf_pipeline.defs.partitions import BACKFILL_TAG, PATH_TAG
+from tajo_sf_pipeline.defs.run_failure import why_failed
+from tajo_sf_pipeline.errors import GuardError
 
 _EVERY = 30  # seconds
 _EVENTS = 200  # of one tick, which must end within a minute
@@ -149,7 +151,7 @@ def _ended(instance: dg.DagsterInstance, entry: dg.EventLogEntry, link: str) -> 
         path="backfill" if backfill else "incremental",
         sync_date=run.tags.get(PARTITION_NAME_TAG, ""),
         link=f"{link.rstrip('/')}/runs/{run.run_id}",
-        problem=_problem(instance, run.run_id, entry.message) if failed else None,
+        error=why_failed(instance, run.run_id, entry.message) if failed else None,
         counts=_counts(instance, run.run_id),
     )
 
@@ -158,43 +160,6 @@ def _audience_of(run: dg.DagsterRun) -> str | None:
     """Find the audience of a run that the page started: it has no tags of ours."""
     names = {key.path[0] for key in run.asset_selection or () if len(key.path) > 1}
     return names.pop() if len(names) == 1 else None
-
-
-def _problem(instance: dg.DagsterInstance, run_id: str, message: str) -> Problem:
-    """Say what the run failed for: our error, a check that blocks, or what Dagster says."""
-    events = [
-        event
-        for entry in instance.all_logs(run_id, dg.DagsterEventType.STEP_FAILURE)
-        if (event := entry.dagster_event) is not None
-    ]
-    for event in events:
-        data = event.step_failure_data.user_failure_data
-        if data is not None and "code" in data.metadata:
-            said = {name: str(value.value) for name, value in data.metadata.items()}
-            return Problem(said["kind"], said["code"], said["happened"], said["next_step"])
-    if blocked := list(_blocking(instance, run_id)):
-        return Problem(
-            "guard",
-            "TAJO-801",
-            f"blocking checks stopped the run before any write: {', '.join(blocked)}",
-            "Look at the check in Dagster's UI, correct what it names, and run the date again.",
-        )
-    step = events[0].step_failure_data.error if events else None
-    return Problem(
-        "internal",
-        "TAJO-843",
-        (step.message if step else message).strip().splitlines()[0],
-        "Open the run for its log; run the date again.",
-    )
-
-
-def _blocking(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
-    for entry in instance.all_logs(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        if entry.dagster_event is not None:
-            found = entry.dagster_event.asset_check_evaluation_data
-            if not found.passed and found.blocking:
-                told = f": {found.description}" if found.description else ""
-                yield f"{found.asset_key.to_user_string()} {found.check_name}{told}"
 
 
 def _counts(instance: dg.DagsterInstance, run_id: str) -> dict[str, int]:
@@ -266,7 +231,7 @@ def _verdict(found: dg.AssetCheckEvaluation, link: str) -> Judged:
         passed=found.passed,
         link=f"{link.rstrip('/')}/assets/{asset}?view=checks",
         problem=Problem(
-            "guard" if found.blocking else "check",
+            GuardError.kind if found.blocking else "check",
             "TAJO-844",
             f"the check {found.check_name} of {asset} failed ({severity}): "
             f"{found.description or 'see its metadata'}",

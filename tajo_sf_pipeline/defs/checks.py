@@ -11,8 +11,9 @@ from tajo_sf_pipeline.checks.inspection import judged
 from tajo_sf_pipeline.checks.verdict import Verdict
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.defs.run_failure import evaluations, stopped_before_any_write
 from tajo_sf_pipeline.engine.pipeline import Mapped, Partition
-from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, TajoError
+from tajo_sf_pipeline.errors import MappingError
 
 # `mapped` itself tells of this one: where it fails there is nothing to map, nor to check.
 COVERED = "columns_covered"
@@ -102,7 +103,7 @@ def stop_unless_judged(context: dg.AssetExecutionContext, partition: Partition) 
     rules = {rule.name: applied(rule, partition.audience.checks) for rule in ON_MAPPED}
     told = {
         evaluation.check_name
-        for evaluation in _evaluations(context.instance, context.run.run_id)
+        for evaluation in evaluations(context.instance, context.run.run_id)
         if evaluation.asset_key.path[-1] == "mapped"
     }
     # Where nothing is mapped there is no file to judge: COVERED has been told of, or holds.
@@ -112,46 +113,9 @@ def stop_unless_judged(context: dg.AssetExecutionContext, partition: Partition) 
     for name, verdict in judged(partition, left_out):
         if verdict.passed or verdict.mild or rules[name].severity != "error":
             continue
-        raise verdict.error or _stopped_before_any_write(
+        raise verdict.error or stopped_before_any_write(
             f"{partition.audience.name}/mapped", f"{name}: {'; '.join(verdict.problems)}"
         )
-
-
-def stopped(instance: dg.DagsterInstance, run_id: str) -> TajoError:
-    """Return the error of a run that a blocking check has stopped, as its evaluation tells it."""
-    failed = [
-        found
-        for found in _evaluations(instance, run_id)
-        if not found.passed and found.blocking and found.severity is dg.AssetCheckSeverity.ERROR
-    ]
-    told = {name: entry.value for name, entry in failed[0].metadata.items()}
-    if "code" in told:
-        kind = MappingError if told["kind"] == MappingError.kind else GuardError
-        return kind(str(told["code"]), str(told["message"]), str(told["next_step"]))
-    problems = "; ".join(f"{check.check_name}: {check.description}" for check in failed)
-    place = failed[0].asset_key.to_user_string()
-    if place.endswith("/sync"):
-        return RefusedError(
-            "TAJO-831",
-            f"a check on {place} failed after the delivery: {problems}",
-            "Correct what it names; what Brevo has confirmed stays, and is not sent again.",
-            reason=problems,
-        )
-    return _stopped_before_any_write(place, problems)
-
-
-def _stopped_before_any_write(place: str, problems: str) -> GuardError:
-    return GuardError(
-        "TAJO-801",
-        f"a check on {place} stopped the run before any write: {problems}",
-        "Look at the check in Dagster's UI, correct what it names, and run the date again.",
-    )
-
-
-def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.AssetCheckEvaluation]:
-    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        if event.dagster_event:
-            yield event.dagster_event.asset_check_evaluation_data
 
 
 def _metadata(verdict: Verdict) -> dict[str, Any]:

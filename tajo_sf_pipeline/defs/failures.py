@@ -11,9 +11,8 @@ import dagster as dg
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.errors import TajoError
+from tajo_sf_pipeline.storage.write_errors import beneath
 
-# What may be better a little later without anybody doing anything.
-PASSING = frozenset({"vendor_outage", "incomplete", "rate_limit"})
 # A run that a person watches in a terminal fails at once: `patience` has been waited out already.
 TERMINAL_TAG = "tajo/terminal"
 # The incremental path gives up early, since its next tick takes up what it left; a backfill has
@@ -30,9 +29,9 @@ Body = TypeVar("Body", bound=Callable[..., Any])
 def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
     """Make a function a step: alone with its date, and its `TajoError` a failure that tells all.
 
-    The failure says code, kind and next step, and its cause is the error itself. Only an outage
-    is tried again, as the path's policy says: Dagster's own would also repeat what a person must
-    mend, and a defect.
+    The failure says code, kind and next step, and its cause is the error itself. Only what is
+    `retriable` is tried again, as the path's policy says: Dagster's own would also repeat what a
+    person must mend, and a defect.
     """
 
     def decorated(body: Body) -> Body:
@@ -54,15 +53,29 @@ def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
 @contextmanager
 def _as_failure(context: dg.AssetExecutionContext, partition_of: PartitionOf) -> Iterator[None]:
     try:
-        context.resources.one_run.hold(partition_of(context))
-        yield
+        with _storage_translated():
+            context.resources.one_run.hold(partition_of(context))
+            yield
     except TajoError as error:
         failure = dg.Failure(str(error), {**error.as_json(), "happened": error.happened})
         policy = RETRIES[partition_of(context).path]
-        passing = error.kind in PASSING and TERMINAL_TAG not in context.run.tags
-        if not passing or context.retry_number >= policy.max_retries:
+        again = error.retriable and TERMINAL_TAG not in context.run.tags
+        if not again or context.retry_number >= policy.max_retries:
             raise failure from error
         failure.__cause__ = error
         raise dg.RetryRequested(
             policy.max_retries, policy.calculate_delay(context.retry_number + 1)
         ) from failure
+
+
+@contextmanager
+def _storage_translated() -> Iterator[None]:
+    """Let a full disk be one, whichever file of a step found it first."""
+    try:
+        yield
+    except TajoError:
+        raise
+    except Exception as error:
+        if (storage := beneath(error)) is not None:
+            raise storage from error
+        raise

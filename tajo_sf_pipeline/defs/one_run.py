@@ -1,12 +1,16 @@
 """One run at a time for an audience and a sync date, whoever started it."""
 
+from pathlib import Path
+
 import dagster as dg
 import filelock
 from pydantic import PrivateAttr
 
 from tajo_sf_pipeline.engine.pipeline import Partition
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import BusyError
+from tajo_sf_pipeline.state.lock_holder import read_holder, remove_holder, write_holder
 from tajo_sf_pipeline.storage.paths import make_home
+from tajo_sf_pipeline.storage.write_errors import made
 
 PATIENCE = 120.0  # seconds
 
@@ -21,26 +25,30 @@ class OneRun(dg.ConfigurableResource[None]):
     _held: dict[str, filelock.FileLock] = PrivateAttr(default_factory=dict)
 
     def hold(self, partition: Partition, patience: float = PATIENCE) -> None:
-        """Wait for another run of the date; raise `ConfigurationError` when it takes too long."""
+        """Wait for another run of the date; raise `BusyError`, naming it, when it takes long."""
         name = f"{partition.audience.name}/{partition.day}"
         if name in self._held:
             return
         make_home(partition.settings.home)
         path = partition.settings.home / "locks" / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = filelock.FileLock(path, timeout=patience, thread_local=False)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise ConfigurationError(
-                "TAJO-162",
-                f"another run of {partition.audience.name} for {partition.day} is under way, and "
-                f"has not ended within {patience:g} s",
-                "Wait for it, or terminate it in Dagster's UI; then run this date again.",
-            ) from None
+        with made(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = filelock.FileLock(path, timeout=patience, thread_local=False)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                holder = read_holder(path)
+                raise BusyError(
+                    "TAJO-162",
+                    f"another run of {partition.audience.name} for {partition.day} is under way"
+                    f"{f': {holder}' if holder else ''}; it has not ended within {patience:g} s",
+                    "Wait for it, or terminate it in Dagster's UI; then run this date again.",
+                ) from None
+        write_holder(path, partition.run_id)
         self._held[name] = lock
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         for lock in self._held.values():
+            remove_holder(Path(lock.lock_file))
             lock.release()
         self._held.clear()

@@ -17,14 +17,15 @@ from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionI
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.config.settings import Settings
-from tajo_sf_pipeline.defs.checks import stopped
 from tajo_sf_pipeline.defs.failures import TERMINAL_TAG
 from tajo_sf_pipeline.defs.jobs import job_name
 from tajo_sf_pipeline.defs.partitions import ACCEPT_TAG, FULL_TAG, PATH_TAG, REPLAY_TAG, sync_dates
+from tajo_sf_pipeline.defs.run_failure import why_failed
 from tajo_sf_pipeline.errors import ConfigurationError, InterruptedRunError
 from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.storage.write_errors import made
 
 # A terminal shows progress and a table; a machine that reads logs wants the run's own too.
 _CONSOLE_LEVEL = {"text": "CRITICAL", "json": "INFO"}
@@ -37,9 +38,10 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     A folder without a dagster.yaml gets the one that ships.
     """
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        shutil.copyfile(_shipped_instance_file(), home / "dagster.yaml")
+    with made(home):
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            shutil.copyfile(_shipped_instance_file(), home / "dagster.yaml")
     # Alembic tells of every table that it makes in a new instance.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with dg.DagsterInstance.from_config(str(home)) as opened:
@@ -88,10 +90,9 @@ def run(
             tags={name: text for name, text in tags.items() if text},
             run_config=_console(_CONSOLE_LEVEL[settings.log_format]),
         )
-    except DagsterAssetCheckFailedError as error:
-        raise stopped(opened, run_id) from error
-    except dg.Failure as failure:
-        raise failure.__cause__ or failure from None  # the step's own error is what is told
+    except (DagsterAssetCheckFailedError, dg.Failure) as failure:
+        # As the alerts read it, from the same records.
+        raise why_failed(opened, run_id) from failure
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
         raise InterruptedRunError(run_id) from None
     summary = Ledger(Paths(settings.home, audience.name).ledger).run_of(run_id)

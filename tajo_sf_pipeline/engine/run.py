@@ -26,7 +26,7 @@ class Sync(Planning):
         another waits a little and is then refused.
         """
         started = time.monotonic()
-        with one_writer(self.paths.ledger), self.connected() as client:
+        with one_writer(self.paths.ledger, self.run_id), self.connected() as client:
             journal = Journal(self.paths.journal)
             if journal.unsettled:
                 recovery.recover(

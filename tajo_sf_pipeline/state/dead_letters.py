@@ -23,7 +23,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import BusyError, ConfigurationError
 from tajo_sf_pipeline.state.dead_letter import (
     ADD,
     COLUMNS,
@@ -33,6 +33,7 @@ from tajo_sf_pipeline.state.dead_letter import (
     Filter,
 )
 from tajo_sf_pipeline.storage import parquet
+from tajo_sf_pipeline.storage.write_errors import is_busy, is_of_storage, made, storage_error
 
 # Of the error kinds in errors.py, those that a single row can have, and their codes.
 MAPPING, VALIDATION, UNCERTAIN = "mapping", "validation", "vendor_outage"
@@ -210,9 +211,10 @@ class DeadLetters:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; an error leaves it as it was."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self._path.exists():
-            self._path.touch(mode=0o600)
+        with made(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not self._path.exists():
+                self._path.touch(mode=0o600)
         with self._opened() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
@@ -257,13 +259,31 @@ class DeadLetters:
     def _translate_errors(self) -> Iterator[None]:
         try:
             yield
+        except sqlite3.OperationalError as error:
+            if is_busy(error):
+                raise BusyError(
+                    "TAJO-155",
+                    f"the dead letters {self._path} are in use by another process: {error}",
+                    "Wait for that process, or end it, and run the same date again.",
+                ) from error
+            if is_of_storage(error):
+                raise storage_error(
+                    "TAJO-155",
+                    f"the dead letters {self._path}",
+                    error,
+                    "then run the date again: it writes down again what is refused.",
+                ) from error
+            raise self._damaged(error) from error
         except sqlite3.Error as error:
-            raise ConfigurationError(
-                "TAJO-155",
-                f"the dead letters {self._path} cannot be used: {error}",
-                "Free the disk or restore the file from a backup, or move it away: then the next "
-                "runs write down again what is refused.",
-            ) from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: sqlite3.Error) -> ConfigurationError:
+        return ConfigurationError(
+            "TAJO-155",
+            f"the dead letters {self._path} cannot be used: {error}",
+            "Restore the file from a backup, or move it away: then the next runs write down again "
+            "what is refused.",
+        )
 
 
 def _normal(keys: pa.ChunkedArray) -> pa.ChunkedArray:

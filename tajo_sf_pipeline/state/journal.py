@@ -13,6 +13,7 @@ from typing import Any
 
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.storage.write_errors import storage_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,11 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise ConfigurationError(
+            raise storage_error(
                 "TAJO-150",
-                f"the journal {self._path} could not be written: {error.strerror or error}",
-                "Free some space, then run the date again; nothing was sent that is not in it.",
+                f"the journal {self._path}",
+                error,
+                "then run the date again: nothing was sent that is not in it.",
             ) from error
 
 

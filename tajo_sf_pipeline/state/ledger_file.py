@@ -15,9 +15,10 @@ from typing import Any
 import duckdb
 import stamina
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import BusyError, ConfigurationError, TajoError
 from tajo_sf_pipeline.state import ledger_schema
 from tajo_sf_pipeline.storage import duckdb_pool
+from tajo_sf_pipeline.storage.write_errors import is_of_storage, made, storage_error
 
 _LOCK_PATIENCE = timedelta(seconds=60)
 # The last group of rows is written anew by every transaction that adds some.
@@ -88,7 +89,7 @@ class LedgerFile:
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one transaction; an error leaves it as it was."""
         self._make()
-        with self._translate_if_full(), self._attached(self._path) as database:
+        with self._translate_if_unwritten(), self._attached(self._path) as database:
             database.execute("USE ledger")
             database.begin()
             self._migrate(database, self._check_version(database))
@@ -113,10 +114,12 @@ class LedgerFile:
         """Make a ledger where there is none: the file is there with its tables, or not at all."""
         if self._path.exists():
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".unfinished") as folder:
-            unfinished = Path(folder) / self._path.name
-            with self._translate_if_full(), self._attached(unfinished) as database:
+        with made(self._path.parent):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".unfinished")
+        with folder as name:
+            unfinished = Path(name) / self._path.name
+            with self._translate_if_unwritten(), self._attached(unfinished) as database:
                 database.execute(f"USE ledger; {ledger_schema.TABLES}")
             unfinished.chmod(0o600)
             with suppress(FileExistsError):  # another process was quicker
@@ -131,16 +134,11 @@ class LedgerFile:
         database.begin()
 
     @contextmanager
-    def _translate_if_full(self) -> Iterator[None]:
+    def _translate_if_unwritten(self) -> Iterator[None]:
         try:
             yield
         except (duckdb.IOException, duckdb.TransactionException) as error:
-            raise ConfigurationError(
-                "TAJO-146",
-                f"the ledger {self._path} could not be written: {error}",
-                "Free some space, or move TAJO_HOME to a larger disk; the next run sends again "
-                "what could not be remembered.",
-            ) from error
+            raise self._damaged(error) if _is_damage(error) else self._unwritten(error) from error
 
     def _check_version(self, database: duckdb.DuckDBPyConnection, prefix: str = "") -> int:
         with self.translate_errors():
@@ -160,36 +158,46 @@ class LedgerFile:
             yield
         except duckdb.Error as error:
             if _is_locked(error):
-                raise ConfigurationError(
+                raise BusyError(
                     "TAJO-142",
                     f"the ledger {self._path} is in use by another process: {error}",
                     "Wait for that process, or end it, and run the same date again.",
                 ) from error
-            raise ConfigurationError(
-                "TAJO-144",
-                f"the ledger {self._path} cannot be opened: {error}",
-                "Restore it from a backup (`tajo ledger restore`); without it the next run would "
-                "send every row again.",
+            raise (
+                self._unwritten(error) if is_of_storage(error) else self._damaged(error)
             ) from error
+
+    def _unwritten(self, error: duckdb.Error) -> TajoError:
+        return storage_error(
+            "TAJO-146",
+            f"the ledger {self._path}",
+            error,
+            "the next run sends again what could not be remembered.",
+        )
+
+    def _damaged(self, error: duckdb.Error) -> TajoError:
+        return ConfigurationError(
+            "TAJO-144",
+            f"the ledger {self._path} cannot be opened: {error}",
+            "Restore it from a backup (`tajo ledger restore`); without it the next run would "
+            "send every row again.",
+        )
 
 
 def _copied(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(source, unfinished)
         unfinished.chmod(0o600)
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(target)
     except OSError as error:
-        raise ConfigurationError(
-            "TAJO-149",
-            f"{target} could not be written: {error.strerror or error}",
-            "Free some space, or name another place.",
-        ) from error
+        raise storage_error("TAJO-149", target, error, "a backup may go to any place.") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # it was never made
+            unfinished.unlink(missing_ok=True)
 
 
 def value(database: duckdb.DuckDBPyConnection, query: str, *binds: object) -> Any:
@@ -199,6 +207,11 @@ def value(database: duckdb.DuckDBPyConnection, query: str, *binds: object) -> An
 
 def _patiently() -> Iterable[stamina.Attempt]:
     return stamina.retry_context(_is_locked, attempts=None, timeout=_LOCK_PATIENCE)
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    """Tell whether a block of the file is not as it was written, as DuckDB finds on reading it."""
+    return any(words in str(error) for words in ("checksum", "Corrupt", "corrupt"))
 
 
 def _is_locked(error: Exception) -> bool:

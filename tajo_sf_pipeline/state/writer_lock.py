@@ -6,22 +6,36 @@ from pathlib import Path
 
 import filelock
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import BusyError
+from tajo_sf_pipeline.state.lock_holder import read_holder, remove_holder, write_holder
+from tajo_sf_pipeline.storage.write_errors import made
 
 _PATIENCE = 30  # seconds
 
 
 @contextmanager
-def one_writer(ledger: Path) -> Iterator[None]:
-    """Hold an audience's lock; raise `ConfigurationError` where another process keeps it."""
-    ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = filelock.FileLock(ledger.with_suffix(".lock"), timeout=_PATIENCE)
+def one_writer(ledger: Path, run_id: str | None = None) -> Iterator[None]:
+    """Hold an audience's lock; raise `BusyError`, naming the holder, where another keeps it.
+
+    `run_id` is what whoever waits is told of this writer.
+    """
+    path = ledger.with_suffix(".lock")
+    with made(path):
+        ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = filelock.FileLock(path, timeout=_PATIENCE)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            holder = read_holder(path)
+            raise BusyError(
+                "TAJO-145",
+                f"another process is syncing {ledger.stem}{f': {holder}' if holder else ''}; it "
+                f"has not ended within {_PATIENCE:g} s",
+                "Wait until it has ended, then run this date again.",
+            ) from None
     try:
-        with lock:
-            yield
-    except filelock.Timeout:
-        raise ConfigurationError(
-            "TAJO-145",
-            f"another process is syncing {ledger.stem}",
-            "Wait until it has ended, then run this date again.",
-        ) from None
+        write_holder(path, run_id)
+        yield
+    finally:
+        remove_holder(path)
+        lock.release()

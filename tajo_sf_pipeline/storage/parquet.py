@@ -1,6 +1,5 @@
 """The Parquet files of a partition: written as a stream, and whole or not at all."""
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -11,13 +10,12 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.storage import write_errors
 
 ROWS_PER_GROUP = 65_536
 # One a row. Columns with many values outgrow it early; at Arrow's megabyte each of their groups
 # begins with a dictionary that is in vain, which costs a third more time and a tenth more disk.
 DICTIONARY_BYTES = ROWS_PER_GROUP
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM}
 _NOTES = "tajo"
 
 
@@ -40,7 +38,7 @@ def writing(path: Path, schema: pa.Schema, *, quick: bool = False) -> Iterator["
 def whole(path: Path) -> Iterator[BinaryIO]:
     """Write `path` atomically, readable by its owner only; an error leaves what was there before.
 
-    Raises `ConfigurationError` when this machine cannot take the bytes (a full disk).
+    Raises `LocalStorageError` when this machine cannot take the bytes (a full disk).
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
@@ -51,12 +49,10 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
-        if error.errno not in _DISK:
+        if not write_errors.is_of_storage(error):
             raise  # the caller's own: a connection that broke is an OSError too
-        raise ConfigurationError(
-            "TAJO-141",
-            f"{path} could not be written: {error.strerror or error}",
-            "Free some space, or move TAJO_HOME to a larger disk; then run the same date again.",
+        raise write_errors.storage_error(
+            write_errors.CODE, path, error, "then run the same date again."
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)

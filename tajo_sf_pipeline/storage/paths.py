@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from tajo_sf_pipeline.storage.write_errors import made
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -59,5 +61,6 @@ class Paths:
 
 def make_home(home: Path) -> None:
     """Make the folder; what it holds is personal data, so only its owner may look (0700)."""
-    home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)
+    with made(home):
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)

@@ -11,16 +11,27 @@ from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.alerts.rules import Alert, Ended, Judge, Judged, Problem, State
 from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.defs.run_failure import why_failed
+from tajo_sf_pipeline.errors import (
+    AuthenticationError,
+    GuardError,
+    MappingError,
+    RefusedError,
+    VendorOutageError,
+)
 from tajo_sf_pipeline_tests.dagster_sensors import Sensors, built
 from tajo_sf_pipeline_tests.receivers import Hook, hook
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
-OUTAGE = Problem("vendor_outage", "TAJO-512", "Brevo answered with errors", "Run it again.")
-GUARD = Problem("guard", "TAJO-811", "21 % of the list would leave", "Look at the plan.")
-TOKEN = Problem("authentication", "TAJO-202", "no token", "Check the client's secret.")
+OUTAGE = VendorOutageError("TAJO-512", "Brevo answered with errors", "Run it again.")
+GUARD = GuardError("TAJO-811", "21 % of the list would leave", "Look at the plan.")
+TOKEN = AuthenticationError("TAJO-202", "no token", "Check the client's secret.")
+BREVO_TOKEN = AuthenticationError("TAJO-213", "no token", "Check the client's secret.")
+MAPPING = MappingError("TAJO-601", "no such column", "Select it.")
+AFTERWARDS = RefusedError("TAJO-831", "a check failed after the delivery", "Look.", reason="")
 GOOD = Ended("vip", "incremental", "2026-11-10", "http://d/runs/1")
-FAILED = replace(GOOD, problem=OUTAGE)
+FAILED = replace(GOOD, error=OUTAGE)
 STALE = Judged(
     audience="vip",
     asset="vip/sync",
@@ -59,7 +70,7 @@ def test_what_lasts_is_brought_to_mind_once_a_day() -> None:
 
 def test_another_error_of_the_same_path_is_news() -> None:
     """An outage that turns into a wrong mapping wants another person."""
-    other = replace(FAILED, problem=replace(OUTAGE, kind="mapping", code="TAJO-601"))
+    other = replace(FAILED, error=MAPPING)
     assert ["firing", "firing"] == [status for status, _ in said(FAILED, other, other)]
 
 
@@ -72,13 +83,18 @@ def test_a_path_does_not_end_what_the_other_began() -> None:
 def test_a_guard_stop_has_its_own_rule() -> None:
     """Nothing was written, and somebody must decide: it is not just a failed run."""
     key = "guard_stop/vip/incremental"
-    assert [("firing", key), ("resolved", key)] == said(replace(FAILED, problem=GUARD), GOOD)
+    assert [("firing", key), ("resolved", key)] == said(replace(FAILED, error=GUARD), GOOD)
+
+
+def test_a_check_after_the_delivery_is_a_failed_run() -> None:
+    """Brevo has the rows: nobody is asked to decide whether they may be sent."""
+    assert [("firing", "run_failed/vip/incremental")] == said(replace(FAILED, error=AFTERWARDS))
 
 
 def test_tokens_that_fail_again_and_again_are_one_message_for_the_workspace() -> None:
     """All audiences sign in with the same credentials: the third failure speaks for all of them."""
     names = ("vip", "daily", "weekly", "churn")
-    failures = [replace(FAILED, audience=name, problem=TOKEN) for name in names]
+    failures = [replace(FAILED, audience=name, error=TOKEN) for name in names]
     assert [
         ("firing", "run_failed/vip/incremental"),
         ("firing", "run_failed/daily/incremental"),
@@ -86,9 +102,8 @@ def test_tokens_that_fail_again_and_again_are_one_message_for_the_workspace() ->
         ("resolved", "run_failed/vip/incremental"),
         ("resolved", "token_refresh/snowflake"),
     ] == said(*failures, GOOD)
-    brevo = replace(TOKEN, code="TAJO-213")
     assert [("firing", "token_refresh/brevo")] == said(
-        replace(FAILED, problem=brevo), token_failures=1
+        replace(FAILED, error=BREVO_TOKEN), token_failures=1
     )
 
 
@@ -221,6 +236,32 @@ def test_a_blocking_check_is_a_guard_stop_and_names_the_check(told: Told) -> Non
     assert {("guard_stop", "guard")} <= {
         (body["rule"], body["kind"]) for body in told.chat.bodies()
     }
+
+
+def test_a_check_that_fails_after_the_delivery_is_no_guard_stop(told: Told) -> None:
+    """Terminal and alert say one thing: Brevo has the rows, and a check on `sync` failed then."""
+    rows = [["ada@example.com"], ["eve@example.com"]]
+    table = told.workspace.table("people", "email", rows)
+    told.workspace.audience(
+        told.name,
+        f"SELECT email FROM {table}",
+        {"email": "email"},
+        checks={"everything_confirmed": {"severity": "error", "blocking": True}},
+    )
+    refusal = {"status": 400, "method": "POST", "path": "/v3/contacts"}
+    told.workspace.brevo.change(faults=[refusal])
+    failed = told.run()
+    told.tick()
+    [alert] = [body for body in told.chat.bodies() if body["rule"] == "run_failed"]
+    error = why_failed(told.instance, failed)
+    assert 1 == told.workspace.brevo.count("contacts")
+    assert ("validation", "TAJO-831", error.happened) == (
+        alert["kind"],
+        alert["code"],
+        alert["happened"],
+    )
+    assert "failed after the delivery" in alert["happened"]
+    assert "before any write" not in str(told.chat.bodies())
 
 
 def test_a_verdict_of_the_freshness_sensor_reaches_the_receiver(told: Told) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from tajo_sf_pipeline.audience.check_rules import ON_MAPPED
 from tajo_sf_pipeline.checks.verdict import Verdict
-from tajo_sf_pipeline.defs import checks
-from tajo_sf_pipeline.defs.checks import COVERED, stop_unless_judged, stopped
+from tajo_sf_pipeline.defs import checks, run_failure
+from tajo_sf_pipeline.defs.checks import COVERED, stop_unless_judged
 from tajo_sf_pipeline.defs.metadata import of_mapping
+from tajo_sf_pipeline.defs.run_failure import why_failed
 from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, TajoError
 
@@ -36,7 +37,9 @@ def _evaluation(check: str, asset: str = "mapped", **more: Any) -> dg.AssetCheck
 def history(monkeypatch: pytest.MonkeyPatch) -> list[dg.AssetCheckEvaluation]:
     """Give the evaluations that a run has left, to which a test adds its own."""
     found: list[dg.AssetCheckEvaluation] = []
-    monkeypatch.setattr(checks, "_evaluations", lambda *_: iter(found))
+    monkeypatch.setattr(checks, "evaluations", lambda *_: iter(found))
+    monkeypatch.setattr(run_failure, "evaluations", lambda *_: iter(found))
+    monkeypatch.setattr(run_failure, "_step_failures", lambda *_: iter(()))
     return found
 
 
@@ -103,7 +106,7 @@ def test_s17_a_run_that_a_check_stopped_ends_with_that_checks_error(
 ) -> None:
     """Its code, and the exit code of its kind, are those of what the check found."""
     history.append(evaluation)
-    error = stopped(cast(dg.DagsterInstance, None), "a-run")
+    error = why_failed(cast(dg.DagsterInstance, None), "a-run")
     assert (kind, code) == (type(error), error.code)
 
 

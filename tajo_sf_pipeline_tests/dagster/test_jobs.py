@@ -13,7 +13,7 @@ from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.engine.pipeline import Partition
-from tajo_sf_pipeline.errors import ConfigurationError, VendorOutageError
+from tajo_sf_pipeline.errors import BusyError, VendorOutageError
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 PATHS = ("incremental", "backfill")
@@ -157,13 +157,13 @@ def test_a_second_run_of_a_date_waits_for_the_first(workspace: Workspace, people
     first, second = OneRun(), OneRun()
     first.hold(partition)
     first.hold(partition)  # the next step of the same run
-    with pytest.raises(ConfigurationError, match=r"TAJO-162 another run of .* is under way"):
+    with pytest.raises(BusyError, match=r"TAJO-162 another run of .* is under way"):
         second.hold(partition, patience=0.01)
     waiting = threading.Thread(target=second.hold, args=(partition, 60))
     waiting.start()
     first.teardown_after_execution(dg.build_init_resource_context())
     waiting.join(60)
     assert not waiting.is_alive()
-    with pytest.raises(ConfigurationError, match="TAJO-162"):
+    with pytest.raises(BusyError, match="TAJO-162"):
         first.hold(partition, patience=0.01)
     second.teardown_after_execution(dg.build_init_resource_context())

@@ -1,5 +1,7 @@
 """How a step ends that met an error: what is tried again, how often, and what the failure says."""
 
+import errno
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,10 +17,13 @@ from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.engine.pipeline import Partition
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
+    BusyError,
     ConfigurationError,
+    DiskFullError,
     GuardError,
     IncompleteError,
     InternalError,
+    LocalStorageError,
     MappingError,
     PermissionDeniedError,
     RateLimitError,
@@ -29,12 +34,20 @@ from tajo_sf_pipeline.errors import (
 )
 
 TOLD = ("TAJO-999", "it happened", "Do this.")
-AGAIN = (VendorOutageError, RateLimitError, UncertainError, IncompleteError)
+AGAIN = (
+    VendorOutageError,
+    RateLimitError,
+    UncertainError,
+    IncompleteError,
+    BusyError,
+    DiskFullError,
+)
 NEVER = (
     AuthenticationError,
     ConfigurationError,
     GuardError,
     InternalError,
+    LocalStorageError,
     MappingError,
     PermissionDeniedError,
 )
@@ -49,11 +62,14 @@ EXIT_CODES: dict[type[TajoError], tuple[str, int]] = {
     RateLimitError: ("rate_limit", 5),
     UncertainError: ("vendor_outage", 5),
     IncompleteError: ("incomplete", 5),
+    BusyError: ("busy", 5),
+    LocalStorageError: ("storage", 6),
+    DiskFullError: ("storage", 6),
     InternalError: ("internal", 70),
 }
 
 
-def _ended(error: TajoError, *, path: str = "incremental", retry: int = 0, **tags: str) -> Any:
+def _ended(error: Exception, *, path: str = "incremental", retry: int = 0, **tags: str) -> Any:
     """Let a step of a run meet an error; give what Dagster is told."""
     held: list[object] = []
     context = SimpleNamespace(
@@ -75,7 +91,7 @@ def _ended(error: TajoError, *, path: str = "incremental", retry: int = 0, **tag
 
 @pytest.mark.parametrize("kind", AGAIN, ids=lambda kind: kind.__name__)
 def test_s17_what_may_be_better_later_is_tried_again(kind: type[TajoError]) -> None:
-    """An outage, a rate limit, a lost answer, an incomplete extract: nobody has to do anything."""
+    """An outage, a lost answer, another writer, a full disk: nobody here has to do anything."""
     asked = _ended(kind(*TOLD))
     assert (dg.RetryRequested, 2) == (type(asked), asked.max_retries)
     assert asked.__cause__.__cause__.code == "TAJO-999"
@@ -95,6 +111,36 @@ def test_s17_what_a_person_must_mend_is_not_tried_again(kind: type[TajoError]) -
         "happened": "it happened",
         "next_step": "Do this.",
     } == told
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, dg.RetryRequested), (errno.EROFS, dg.Failure)]
+)
+def test_s17_a_disk_that_a_step_finds_full_is_tried_again(
+    number: int, kind: type[Exception]
+) -> None:
+    """Others may free some of it; a file system that is read-only waits for a person."""
+    wrapped = RuntimeError("Dagster could not keep an event")
+    wrapped.__cause__ = OSError(number, os.strerror(number))
+    told = _ended(wrapped)
+    assert kind is type(told)
+    failure = told.__cause__ if isinstance(told, dg.RetryRequested) else told
+    assert ("storage", "TAJO-141") == (failure.__cause__.kind, failure.__cause__.code)
+
+
+def test_a_defect_of_a_step_stays_what_it_is() -> None:
+    """Nobody takes it for a full disk."""
+    with pytest.raises(ZeroDivisionError):
+        _ended(ZeroDivisionError())
+
+
+@pytest.mark.parametrize("kind", EXIT_CODES, ids=lambda kind: kind.__name__)
+def test_s17_an_error_is_read_as_it_was_reported(kind: type[TajoError]) -> None:
+    """Another process learns kind, code, words and exit code, whatever it cannot know."""
+    error = kind.reported(*TOLD)
+    read = TajoError.from_json(error.as_json())
+    assert (error.as_json(), error.exit_code) == (read.as_json(), read.exit_code)
+    assert InternalError is type(TajoError.from_json({**error.as_json(), "kind": "of tomorrow"}))
 
 
 def test_a_person_in_a_terminal_waits_for_no_retry() -> None:
@@ -145,7 +191,10 @@ def test_only_runs_of_one_audience_and_date_wait_for_each_other(
 
     def hold(run: OneRun, audience: str, day: int) -> None:
         partition = SimpleNamespace(
-            settings=settings, audience=SimpleNamespace(name=audience), day=date(2026, 11, day)
+            settings=settings,
+            audience=SimpleNamespace(name=audience),
+            day=date(2026, 11, day),
+            run_id=f"run of {audience}",
         )
         run.hold(cast(Partition, partition), patience=0)
 
@@ -154,8 +203,10 @@ def test_only_runs_of_one_audience_and_date_wait_for_each_other(
     hold(first, "people", 9)
     hold(second, "people", 10)
     hold(second, "others", 9)
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(BusyError) as caught:
         hold(second, "people", 9)
     assert "TAJO-162" == caught.value.code
+    assert f"process {os.getpid()} on " in caught.value.happened
+    assert "run run of people" in caught.value.happened
     first.teardown_after_execution(cast(dg.InitResourceContext, None))
     hold(second, "people", 9)

@@ -16,7 +16,7 @@ from tajo_sf_pipeline.brevo import budget as budgets
 from tajo_sf_pipeline.brevo.budget import Budget, bucket_of
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.config.settings import Brevo
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import LocalStorageError
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 CONTACTS, EVENTS, OTHERS = "/v3/contacts", "/v3/events/batch", "/v3/processes"
@@ -352,5 +352,5 @@ def test_a_clock_that_is_put_back_stops_nobody(
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """With the code of every file that cannot be written."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="TAJO-141"):
+    with pytest.raises(LocalStorageError, match="TAJO-141"):
         Budget(KEY, folder=tmp_path / "file" / "budget")

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import BusyError, ConfigurationError, LocalStorageError
+from tajo_sf_pipeline.state import dead_letters as module
 from tajo_sf_pipeline.state.dead_letter import Filter
 from tajo_sf_pipeline.state.dead_letters import MAPPING, VALIDATION, DeadLetters
 
@@ -301,3 +302,27 @@ def test_corrupt_or_newer_file_is_refused_by_name(
             use()
         assert code == raised.value.code
     assert before == path.read_bytes()
+
+
+def test_letters_that_another_process_writes_are_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for; then trying again helps, and nobody has to restore anything."""
+    path = tmp_path / "letters.sqlite"
+    dead_letters = DeadLetters(path)
+    _add(dead_letters, "r1", "jane@example.com")
+    monkeypatch.setattr(module, "_LOCK_PATIENCE", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BusyError, match="TAJO-155"):
+            _add(dead_letters, "r2", "john@example.com")
+        other.rollback()
+    _add(dead_letters, "r2", "john@example.com")
+
+
+def test_letters_that_this_machine_cannot_open_are_of_its_storage(tmp_path: Path) -> None:
+    """The file is not damaged: it is not one, or not for this user."""
+    path = tmp_path / "letters.sqlite"
+    path.mkdir()
+    with pytest.raises(LocalStorageError, match="TAJO-155"):
+        DeadLetters(path).count(OPEN)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import stamina.instrumentation
 
-from tajo_sf_pipeline.errors import ConfigurationError, InternalError, TajoError
+from tajo_sf_pipeline.errors import BusyError, ConfigurationError, InternalError, TajoError
 from tajo_sf_pipeline.planning.diff import Wanted, compare
 from tajo_sf_pipeline.state import ledger_file as module
 from tajo_sf_pipeline.state import ledger_schema
@@ -350,6 +350,8 @@ def test_a_second_process_is_not_waited_for_for_ever(
     monkeypatch.setattr(module, "_LOCK_PATIENCE", timedelta(seconds=0.2))
     with _another_process_holding(path := tmp_path / "ledger" / "vips.duckdb"):
         assert ["TAJO-142", "TAJO-142"] == _refusals(path)
+        with pytest.raises(BusyError):
+            Ledger(path).last_sync()
 
 
 def test_history_has_the_payload_before(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.errors import DiskFullError
 from tajo_sf_pipeline.storage import parquet
 
 SCHEMA = pa.schema({"n": pa.int64()})
@@ -110,7 +110,7 @@ def test_s05_an_error_leaves_no_new_file(tmp_path: Path) -> None:
 def test_full_disk_is_told(tmp_path: Path) -> None:
     """A disk that takes no more is told with the file and what to do."""
     path = tmp_path / "file.parquet"
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(DiskFullError) as refused:
         _write_and_fail(path, OSError(errno.ENOSPC, "No space left on device"))
     assert "TAJO-141" == refused.value.code
     assert f"{path} could not be written: No space left on device" == refused.value.happened
