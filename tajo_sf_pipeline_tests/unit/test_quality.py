@@ -11,7 +11,7 @@ import pytest
 from tajo_sf_pipeline.audience.check_rules import RULES, CheckSetting, Rule, applied
 from tajo_sf_pipeline.checks import choices, personal, rows, schema
 from tajo_sf_pipeline.config.limit import Limit
-from tajo_sf_pipeline.telemetry.personal import anonymous
+from tajo_sf_pipeline.telemetry.personal import anonymous, shown
 
 TENTH = Limit(10, percent=True)
 
