@@ -34,7 +34,6 @@ from xxhash import xxh3_64_intdigest
 from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.audience.field_mapping import FieldMapping, fitted
 from tajo_sf_pipeline.audience.model import Audience
-from tajo_sf_pipeline.audience.specification import AudienceFile
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.engine.pipeline import Partition
@@ -97,20 +96,12 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
 
 def audience(mapping: dict[str, Any]) -> Audience:
     fields = TypeAdapter(FieldMapping).validate_python(mapping)
-    file = AudienceFile()
     return Audience(
         name="people",
-        description="",
         statement=Statement("SELECT 1", "benchmark"),
         fields=fitted(fields, "contacts", "email", dated=False),
-        optional=False,
-        cursor=None,
-        lookback=file.lookback,
         destination=Destination(list="People"),
-        nulls="skip",
-        shared=False,
         schedule="@daily",
-        owners=(),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -36,19 +36,12 @@ def audience(name: str = "people", sql: str = "SELECT 1", **settings: Any) -> Au
     """Make an audience of contacts by e-mail; `settings` are those of `Audience`."""
     made = Audience(
         name=name,
-        description="",
         statement=Statement(sql, f"sql/{name}.sql"),
         fields={},
-        optional=False,
-        cursor=None,
-        lookback=timedelta(hours=1),
         destination=Destination(list=name),
-        nulls="skip",
-        shared=False,
         schedule="@daily",
-        owners=(),
     )
-    return replace(made, **settings)
+    return made.model_copy(update=settings)
 
 
 def person(number: int, **attributes: Any) -> dict[str, Any]:
@@ -197,7 +190,7 @@ class Engine:
 
     def change(self, **settings: Any) -> None:
         """Change the audience, as its file would."""
-        self.audience = replace(self.audience, **settings)
+        self.audience = self.audience.model_copy(update=settings)
 
     def members(self, name: str) -> set[str]:
         """Give who is on a list of this name."""

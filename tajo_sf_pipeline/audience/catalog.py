@@ -3,19 +3,20 @@
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from tajo_sf_pipeline.audience.field_mapping import KEY_FIELD, Field, fitted
+from tajo_sf_pipeline.audience.field_mapping import KEY_FIELD, Field, SharedMapping, fitted
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.ownership import with_one_owner_each
-from tajo_sf_pipeline.audience.specification import AudienceFile
+from tajo_sf_pipeline.audience.specification import Specification
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import SHIPPED_AUDIENCES, Settings
 from tajo_sf_pipeline.config.yaml_document import Document, read, validated
 from tajo_sf_pipeline.errors import ConfigurationError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SNOWFLAKE = ("connectors", "snowflake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,11 @@ class Audiences:
 
 def load(settings: Settings) -> Audiences:
     """Load every audience that is switched on; raise `ConfigurationError` with file and line."""
+    shared = _shared_mapping(settings)
     if not settings.snowflake.enabled:
         return Audiences({}, ("connectors.snowflake is not enabled: no audience runs",))
-    pairs = {audience.name: audience for audience in _pairs(settings)}
-    queries = {audience.name: audience for audience in _queries(settings)}
+    pairs = {audience.name: audience for audience in _pairs(settings, shared)}
+    queries = {audience.name: audience for audience in _queries(settings, shared)}
     for name in sorted(pairs.keys() & queries.keys()):
         raise ConfigurationError(
             "TAJO-112",
@@ -70,7 +72,7 @@ def one_off(
     document = Document(
         Path("--map"), {"field_mapping": mapping, "destination": {"list_id": list_id}}, {}
     )
-    return _audience(name, validated(AudienceFile, document), statement, settings)
+    return _audience(name, validated(Specification, document), statement, settings, {})
 
 
 def shipped_folder() -> Path:
@@ -80,7 +82,7 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "sql"
 
 
-def _pairs(settings: Settings) -> Iterator[Audience]:
+def _pairs(settings: Settings, shared: Mapping[str, Field]) -> Iterator[Audience]:
     own = sorted(path.stem for path in settings.sql_folder.glob("*.yaml"))
     for name in dict.fromkeys((*SHIPPED_AUDIENCES, *own)):
         if name in SHIPPED_AUDIENCES and not getattr(settings.snowflake.sync, name):
@@ -88,9 +90,9 @@ def _pairs(settings: Settings) -> Iterator[Audience]:
         folder = settings.sql_folder if name in own else shipped_folder()
         file, statement = _read_pair(folder / f"{name}.yaml", settings)
         if file.enabled:
-            audience = _audience(name, file, statement, settings)
+            audience = _audience(name, file, statement, settings, shared)
             shipped = name in SHIPPED_AUDIENCES and folder.resolve() == shipped_folder().resolve()
-            yield replace(audience, shipped=shipped)
+            yield audience.model_copy(update={"shipped": shipped})
 
 
 def _unused(settings: Settings) -> Iterator[str]:
@@ -105,8 +107,8 @@ def _unused(settings: Settings) -> Iterator[str]:
             yield f"{path} is not used: connectors.snowflake.sync.{name} is not on"
 
 
-def _read_pair(path: Path, settings: Settings) -> tuple[AudienceFile, Statement]:
-    file = validated(AudienceFile, read(path, settings.environment))
+def _read_pair(path: Path, settings: Settings) -> tuple[Specification, Statement]:
+    file = validated(Specification, read(path, settings.environment))
     query = path.with_suffix(".sql")
     try:
         return file, Statement(query.read_text(encoding="utf-8"), str(query))
@@ -118,13 +120,27 @@ def _read_pair(path: Path, settings: Settings) -> tuple[AudienceFile, Statement]
         ) from None
 
 
-def _queries(settings: Settings) -> Iterator[Audience]:
+def _shared_mapping(settings: Settings) -> Mapping[str, Field]:
+    """Read the connector-wide mapping; it may be left out, but not be empty."""
+    if "field_mapping" not in settings.snowflake.model_fields_set:
+        return {}
+    document = Document(settings.path, settings.snowflake.field_mapping, settings.lines)
+    return validated(SharedMapping, document, at=(*_SNOWFLAKE, "field_mapping")).root
+
+
+def _queries(settings: Settings, shared: Mapping[str, Field]) -> Iterator[Audience]:
     for name, text in settings.snowflake.queries.items():
-        origin = f"{settings.path}:{settings.lines.get(name, 1)}"
-        yield _audience(name, AudienceFile(), Statement(text, origin), settings)
+        origin = f"{settings.path}:{settings.lines.get((*_SNOWFLAKE, 'queries', name), 1)}"
+        yield _audience(name, Specification(), Statement(text, origin), settings, shared)
 
 
-def _audience(name: str, file: AudienceFile, statement: Statement, settings: Settings) -> Audience:
+def _audience(
+    name: str,
+    file: Specification,
+    statement: Statement,
+    settings: Settings,
+    shared: Mapping[str, Field],
+) -> Audience:
     if not NAME.fullmatch(name):
         raise ConfigurationError(
             "TAJO-114",
@@ -135,7 +151,7 @@ def _audience(name: str, file: AudienceFile, statement: Statement, settings: Set
     statement.check_is_one_query()
     _check_is_whole(name, file, statement.binds(), statement)
     own = file.field_mapping
-    mapping = own if own is not None else settings.snowflake.field_mapping
+    mapping = own if own is not None else shared
     if not mapping:
         raise ConfigurationError(
             "TAJO-116",
@@ -147,37 +163,22 @@ def _audience(name: str, file: AudienceFile, statement: Statement, settings: Set
         destination.list or destination.list_id or destination.list_from
     ):
         destination = destination.model_copy(update={"list": name})
+    filled = {
+        "description": file.description or f"The query in {Path(statement.origin).name}",
+        "destination": destination,
+        "schedule": file.schedule or settings.snowflake.sync.schedule,
+    }
     return Audience(
+        **{option: getattr(file, option) for option in file.model_fields_set} | filled,
         name=name,
-        description=file.description or f"The query in {Path(statement.origin).name}",
         statement=statement,
         fields=_fitted(name, file, mapping, statement),
         optional=own is None,
-        cursor=file.cursor.lower() if file.cursor else None,
-        lookback=file.lookback,
-        destination=destination,
-        nulls=file.nulls,
-        shared=file.shared,
-        schedule=file.schedule or settings.snowflake.sync.schedule,
-        owners=tuple(file.owners),
-        mode=file.mode,
-        on_leave=file.on_leave,
-        allow_empty=file.allow_empty,
-        guards=file.guards,
-        verify=file.verify,
-        create_attributes=file.create_attributes,
-        on_uncertain=file.on_uncertain,
-        key=file.key,
-        resubscribe=file.consent.resubscribe,
-        phone_region=file.phone_region,
-        freshness=file.freshness,
-        catch_up=file.catch_up,
-        checks=file.checks,
     )
 
 
 def _check_is_whole(
-    name: str, file: AudienceFile, binds: Collection[str], statement: Statement
+    name: str, file: Specification, binds: Collection[str], statement: Statement
 ) -> None:
     """Refuse a mirror of a query that returns only what is new: the others would leave the list."""
     if file.mode == "mirror" and (part := sorted({"last_sync", "window_start"} & set(binds))):
@@ -190,7 +191,7 @@ def _check_is_whole(
 
 
 def _fitted(
-    name: str, file: AudienceFile, mapping: Mapping[str, Field], statement: Statement
+    name: str, file: Specification, mapping: Mapping[str, Field], statement: Statement
 ) -> Mapping[str, Field]:
     kind = file.destination.kind
     try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, RootModel, model_validator
 from pydantic import Field as Option
 
 from tajo_sf_pipeline.audience import expression
@@ -257,8 +257,9 @@ FieldMapping = Annotated[
     AfterValidator(_by_source),
 ]
 
-# The connector-wide mapping is about contacts.
-ContactMapping = Annotated[FieldMapping, AfterValidator(_in_capitals)]
+
+class SharedMapping(RootModel[Annotated[FieldMapping, AfterValidator(_in_capitals)]]):
+    """The `field_mapping` of tajo.yaml, for all queries there: it is about contacts."""
 
 
 def key_target(kind: Kind, key: Key) -> str:

@@ -1,52 +1,26 @@
 """An audience: all that a stage must know of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal
 
-from tajo_sf_pipeline.audience.check_rules import CheckSetting
-from tajo_sf_pipeline.audience.destination import Destination, Guards
-from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field, Key, key_target
-from tajo_sf_pipeline.audience.freshness import Freshness
-from tajo_sf_pipeline.audience.specification import Mode, OnLeave, OnUncertain, Verify
+from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field, key_target
+from tajo_sf_pipeline.audience.specification import Specification
 from tajo_sf_pipeline.audience.statement import Statement, Table
+from tajo_sf_pipeline.config.settings import Cron
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """One query, one mapping, one destination.
+class Audience(Specification):
+    """One query, one mapping, one destination: a specification without gaps, and its query.
 
     `fields` says for each source column, lower-cased, what becomes of it. Columns that are
     `optional` may be missing in the result: the connector-wide mapping names them.
     """
 
     name: str
-    description: str
     statement: Statement
     fields: Mapping[str, Field]
-    optional: bool
-    cursor: str | None
-    lookback: timedelta
-    destination: Destination
-    nulls: Literal["skip", "clear"]
-    shared: bool
-    schedule: str
-    owners: tuple[str, ...]
+    optional: bool = False
     shipped: bool = False
-    mode: Mode = "upsert"
-    on_leave: OnLeave = "remove_from_list"
-    allow_empty: bool = False
-    guards: Guards = field(default_factory=Guards)
-    verify: Verify = "sample"
-    create_attributes: bool = False
-    on_uncertain: OnUncertain = "resend"
-    checks: Mapping[str, CheckSetting] = field(default_factory=dict)
-    freshness: Freshness = field(default_factory=Freshness)
-    catch_up: timedelta = timedelta(days=3)
-    key: Key = "email"
-    resubscribe: bool = False
-    phone_region: str | None = None
+    schedule: Cron
 
     def sources(self, database: str, schema: str) -> tuple[Table, ...]:
         """List the tables that it reads: those that it declares, else those of its SQL."""

@@ -1,7 +1,6 @@
 """S12: every attribute, list, event and type of object has one audience that writes it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.audience.model import Audience
@@ -36,7 +35,8 @@ def with_one_owner_each(audiences: Iterable[Audience]) -> tuple[list[Audience], 
 
 
 def _without(audience: Audience, attribute: str) -> Audience:
-    return replace(audience, fields={s: f for s, f in audience.fields.items() if f.to != attribute})
+    left = {source: field for source, field in audience.fields.items() if field.to != attribute}
+    return audience.model_copy(update={"fields": left})
 
 
 def _same_target(mine: Destination, its: Destination) -> str | None:

@@ -1,4 +1,4 @@
-"""What an audience's file may say: ``sql/<name>.yaml``."""
+"""What may be said of an audience: each of its options, once."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pydantic
 from pydantic import model_validator
 
 from tajo_sf_pipeline.audience.check_rules import Checks
-from tajo_sf_pipeline.audience.destination import Destination, Guards
+from tajo_sf_pipeline.audience.destination import ColumnName, Destination, Guards
 from tajo_sf_pipeline.audience.field_mapping import FieldMapping, Key
 from tajo_sf_pipeline.audience.freshness import Freshness
 from tajo_sf_pipeline.config.duration import Duration
@@ -27,8 +27,8 @@ class Consent(Model):
     resubscribe: bool = False
 
 
-class AudienceFile(Model):
-    """``sql/<name>.yaml``."""
+class Specification(Model):
+    """``sql/<name>.yaml``; a query of tajo.yaml has the defaults of all."""
 
     other_spellings: ClassVar[Mapping[str, str]] = {"attribute_mapping": "field_mapping"}
 
@@ -36,7 +36,7 @@ class AudienceFile(Model):
     enabled: bool = True
     mode: Mode = "upsert"
     key: Key = "email"
-    cursor: str | None = None
+    cursor: ColumnName | None = None
     lookback: Duration = timedelta(hours=1)
     field_mapping: FieldMapping | None = None
     destination: Destination = Destination()

@@ -1,10 +1,12 @@
 """`tajo config`: the workspace file, checked and described."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import typer
 
 from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.field_mapping import SharedMapping
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
 from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings, WorkspaceFile
@@ -51,7 +53,15 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of tajo.yaml."""
-    print_json(WorkspaceFile.model_json_schema())
+    print_json(workspace_schema())
+
+
+def workspace_schema() -> dict[str, Any]:
+    """Return the JSON Schema of tajo.yaml with that of the fields that a mapping may have."""
+    whole, mapping = WorkspaceFile.model_json_schema(), SharedMapping.model_json_schema()
+    options = whole["$defs"]["Snowflake"]["properties"]
+    options["field_mapping"]["additionalProperties"] = mapping["additionalProperties"]
+    return {**whole, "$defs": whole["$defs"] | mapping["$defs"]}
 
 
 def missing_variables(settings: Settings) -> list[str]:

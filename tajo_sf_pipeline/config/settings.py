@@ -12,10 +12,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, model_validator
 
-from tajo_sf_pipeline.audience.field_mapping import ContactMapping
 from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.config.duration import Duration
-from tajo_sf_pipeline.config.yaml_document import Credential, Model, Unset, read, validated
+from tajo_sf_pipeline.config.yaml_document import (
+    Credential,
+    Location,
+    Model,
+    Unset,
+    read,
+    validated,
+)
 from tajo_sf_pipeline.errors import ConfigurationError
 
 SHIPPED_AUDIENCES = ("customers", "segments", "analytics", "events")
@@ -129,7 +135,7 @@ class Snowflake(Model):
     network_timeout: int = Field(default=600, ge=1)
     sync: Sync = Sync()
     queries: dict[str, str] = {}
-    field_mapping: ContactMapping = {}
+    field_mapping: dict[str, Any] = {}  # as it is written: `audience` knows what may stand there
     debug: bool = False
     log_level: Literal["info", "verbose"] = "info"
     log_queries: bool = False
@@ -201,12 +207,12 @@ class WorkspaceFile(Model):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One workspace: its file, its home folder, what the file says, and the line of each query."""
+    """One workspace: its file, its home folder, what the file says, and on which line."""
 
     path: Path
     home: Path
     file: WorkspaceFile
-    lines: Mapping[str, int] = field(repr=False)
+    lines: Mapping[Location, int] = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
 
     @property
@@ -252,11 +258,7 @@ def load(path: Path | None = None) -> Settings:
         path=path,
         home=_home(path, environment),
         file=validated(WorkspaceFile, document),
-        lines={
-            str(location[-1]): line
-            for location, line in document.lines.items()
-            if location[:-1] == ("connectors", "snowflake", "queries")
-        },
+        lines=document.lines,
         environment=environment,
     )
 

@@ -218,7 +218,10 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def validated(model: type[M], document: Document, *, at: Location = ()) -> M:
-    """Make a `model` of the document; raise `ConfigurationError` telling every problem by line."""
+    """Make a `model` of the document; raise `ConfigurationError` telling every problem by line.
+
+    `at` is where the document's value stands in its file, if it is not the whole of it.
+    """
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
@@ -231,18 +234,18 @@ def validated(model: type[M], document: Document, *, at: Location = ()) -> M:
 
 
 def _message(problem: ErrorDetails, document: Document, at: Location) -> str:
-    location = _written(problem, document)
+    location = _written(problem, document, at)
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], Unset):
         variable = problem["input"].variable
         message = f"the environment variable {variable} is not set, and has no default"
-    name = ".".join(map(str, (*at, *location))) or "the file"
+    name = ".".join(map(str, location)) or "the file"
     return f"{document.path}:{document.line(location)}: {name}: {message}"
 
 
-def _written(problem: ErrorDetails, document: Document) -> Location:
+def _written(problem: ErrorDetails, document: Document, at: Location) -> Location:
     # Pydantic's location also names the chosen member of a union, which no line of the file does.
-    location: Location = ()
+    location = at
     for part in problem["loc"]:
         if (*location, part) in document.lines:
             location = (*location, part)

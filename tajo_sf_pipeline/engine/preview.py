@@ -50,7 +50,7 @@ def preview(partition: Partition, limit: int) -> list[Previewed]:
         apart = replace(
             partition,
             settings=replace(partition.settings, home=Path(scratch)),
-            audience=replace(audience, statement=audience.statement.limited(limit)),
+            audience=audience.model_copy(update={"statement": audience.statement.limited(limit)}),
             full=True,
         )
         apart.extract()

@@ -154,7 +154,7 @@ class Mapper:
                 beside[FLAGS[field.to]] = flag(
                     columns[field.to],
                     consent=field.to.startswith("consent."),
-                    resubscribe=self._audience.resubscribe,
+                    resubscribe=self._audience.consent.resubscribe,
                 )
         made = {
             **columns,

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tajo_sf_pipeline.audience import catalog
+from tajo_sf_pipeline.audience.field_mapping import Field
+from tajo_sf_pipeline.cli.config import workspace_schema
 from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline_tests import case_files
@@ -63,12 +65,12 @@ def test_workspace_is_accepted(
     for name, value in case.get("environment", {}).items():
         monkeypatch.setenv(name, value)
     tajo_yaml.write_text(_workspace_of(case), encoding="utf-8")
-    file = settings.load(tajo_yaml).file
+    loaded = settings.load(tajo_yaml)
     if case["at"] == "targets":
-        fields = file.connectors.snowflake.field_mapping
+        fields = catalog.load(loaded).named("vips").fields
         assert case["value"] == {source: field.to for source, field in fields.items()}
     else:
-        assert case["value"] == reduce(getattr, case["at"].split("."), file)
+        assert case["value"] == reduce(getattr, case["at"].split("."), loaded.file)
 
 
 @pytest.mark.parametrize("case", case_files.each(AUDIENCE["refused"]))
@@ -114,6 +116,22 @@ def test_file_that_is_not_text(tajo_yaml: Path) -> None:
     refused = _refusal(tajo_yaml)
     assert "TAJO-101" == refused.code
     assert "utf-8" in refused.happened
+
+
+def test_a_mapping_is_read_though_its_connector_is_off(tajo_yaml: Path) -> None:
+    """A mistake in it is told before the day on which somebody switches the connector on."""
+    edit = {"snowflake:\n": "snowflake:\n    enabled: false\n", "ltv: LTV_SCORE": "ltv: LTV SCORE"}
+    tajo_yaml.write_text(_edited(WORKSPACE["text"], edit), encoding="utf-8")
+    line = f"{tajo_yaml}:15: connectors.snowflake.field_mapping.ltv: "
+    assert _refusal(tajo_yaml).happened.startswith(line)
+
+
+def test_the_schema_knows_what_a_mapping_may_have() -> None:
+    """An editor that reads `tajo config schema` completes the options of a field too."""
+    parts = workspace_schema()["$defs"]
+    mapping = parts["Snowflake"]["properties"]["field_mapping"]
+    assert {"$ref": "#/$defs/Field"} == mapping["additionalProperties"]
+    assert Field.model_fields.keys() == parts["Field"]["properties"].keys()
 
 
 def test_vendor_documentation_loads_as_it_is() -> None:

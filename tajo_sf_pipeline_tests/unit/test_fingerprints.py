@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.audience.field_mapping import Field, FieldMapping, fitted
+from tajo_sf_pipeline.audience.specification import Consent
 from tajo_sf_pipeline.mapping.mapper import Mapper
 from tajo_sf_pipeline_tests.columns import COLUMNS
 from tajo_sf_pipeline_tests.mapped_rows import audience
@@ -86,7 +87,7 @@ def _with(form: Form, **settings: Any) -> Form:
 
 def _flag(fingerprint: int, target: str, value: str | None, *, resubscribe: bool = False) -> Form:
     row: dict[str, Value] = {"flag": ("text", value)}
-    return _contact(fingerprint, {"flag": target}, row, resubscribe=resubscribe)
+    return _contact(fingerprint, {"flag": target}, row, consent=Consent(resubscribe=resubscribe))
 
 
 # The kinds of an attribute.

@@ -1,7 +1,7 @@
 """Source rows to contacts and rejects, case by case (cases/mapping.yaml)."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.audience.field_mapping import Field, FieldMapping, fitted
 from tajo_sf_pipeline.audience.model import Audience
+from tajo_sf_pipeline.audience.specification import Consent
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.errors import MappingError
 from tajo_sf_pipeline.mapping.mapper import Mapper
@@ -25,21 +26,19 @@ WINDOW_END = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def _audience(case: dict[str, Any]) -> Audience:
+    destination = _destination(case)
     return Audience(
         name="vips",
-        description="",
         statement=Statement("SELECT 1", "sql/vips.sql"),
         fields=_fields(case),
         optional=case.get("optional", False),
         cursor=case.get("cursor"),
-        lookback=timedelta(hours=1),
-        destination=_destination(case),
+        destination=destination,
+        mode="append" if destination.kind == "events" else "upsert",
         nulls=case.get("nulls", "skip"),
-        shared=False,
         schedule="0 6 * * *",
-        owners=(),
         key=case.get("key", "email"),
-        resubscribe=case.get("resubscribe", False),
+        consent=Consent(resubscribe=case.get("resubscribe", False)),
         phone_region=case.get("phone_region"),
     )
 

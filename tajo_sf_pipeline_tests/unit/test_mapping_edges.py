@@ -1,6 +1,5 @@
 """Edges of the mapping that the case files do not reach."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,7 +96,7 @@ def test_s03_records_of_another_type_are_sent_though_they_say_the_same() -> None
     made = audience(fields=fields, destination=Destination(object="car"))
     found = [
         Mapper(
-            replace(made, destination=Destination(object=name)),
+            made.model_copy(update={"destination": Destination(object=name)}),
             rows.schema,
             timezone="UTC",
             window_end=WINDOW_END,
