@@ -141,7 +141,7 @@ def _status(settings: Settings, audience: Audience, standing: "Standing", now: d
         ended_at=ended_at,
         run=run,
         present=ledger.present() if synced else 0,
-        in_flight=sum(window.rows for window in Journal(paths.journal).unsettled),
+        in_flight=sum(window.rows for window in Journal(paths).unsettled),
         dead_letters=DeadLetters(paths.dead_letters).count(open_letters),
         standing=standing,
         now=now,

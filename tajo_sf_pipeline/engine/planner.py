@@ -69,7 +69,7 @@ class Planning:
         Brevo is read only where the mode depends on what it has (`insert`, `update`).
         """
         with self.connected() as client:
-            return self.planned(Journal(self.paths.journal), client)
+            return self.planned(Journal(self.paths), client)
 
     def guarded(self, plan: Plan) -> tuple[str, ...]:
         """Return the guards that were let pass; raise `GuardError` for those that were not."""

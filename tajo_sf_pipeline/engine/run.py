@@ -27,7 +27,7 @@ class Sync(Planning):
         """
         started = time.monotonic()
         with one_writer(self.paths.ledger), self.connected() as client:
-            journal = Journal(self.paths.journal)
+            journal = Journal(self.paths)
             if journal.unsettled:
                 recovery.recover(
                     journal,

@@ -128,7 +128,7 @@ def _delivery(engine: Engine, client: Client, own: int) -> Delivery:
     return Delivery(
         client=client,
         ledger=sync.ledger,
-        journal=Journal(engine.paths.journal),
+        journal=Journal(engine.paths),
         dead_letters=sync.dead_letters,
         audience=engine.audience,
         key=engine.audience.key,
@@ -235,7 +235,7 @@ def test_s05_rows_of_a_lost_import_are_in_doubt(
     engine = engine_of()
     engine.run(_people(0, 1))
     plan = engine.plan([person(0, FIRSTNAME="New"), person(1)])
-    journal = Journal(engine.paths.journal)
+    journal = Journal(engine.paths)
     number = journal.begin(_window(plan))
     if processes:
         journal.started(number, *processes)
