@@ -145,9 +145,11 @@ def test_s05_a_plan_that_0_1_named_may_be_where_it_was(paths: Paths, tmp_path: P
 def test_rows_in_flight_are_known_to_who_plans_apart(paths: Paths, tmp_path: Path) -> None:
     """A dry run has a folder of its own, and the plans that are waited for are not in it."""
     paths.plans.mkdir(parents=True)
-    Journal(paths).begin(replace(WINDOW, plan=str(_plan(paths.plans, "a"))))
+    _plan(paths.plans, "a")
+    _written_by_0_1(paths, tmp_path / "gone" / "a")
+    Journal(paths).begin(replace(WINDOW, plan=str(_plan(paths.plans, "b"))))
     apart = replace(paths, scratch=tmp_path / "scratch")
-    assert 2 == recovery.still_in_flight(Journal(apart)).num_rows
+    assert 4 == recovery.still_in_flight(Journal(apart)).num_rows
 
 
 def test_a_journal_of_a_later_version_is_refused(paths: Paths) -> None:
