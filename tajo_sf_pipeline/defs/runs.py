@@ -22,9 +22,8 @@ from tajo_sf_pipeline.defs.failures import TERMINAL_TAG
 from tajo_sf_pipeline.defs.jobs import job_name
 from tajo_sf_pipeline.defs.partitions import ACCEPT_TAG, FULL_TAG, PATH_TAG, REPLAY_TAG, sync_dates
 from tajo_sf_pipeline.errors import ConfigurationError, InterruptedRunError
-from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Summary
-from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.state.selection import state_of
 
 # A terminal shows progress and a table; a machine that reads logs wants the run's own too.
 _CONSOLE_LEVEL = {"text": "CRITICAL", "json": "INFO"}
@@ -94,7 +93,7 @@ def run(
         raise failure.__cause__ or failure from None  # the step's own error is what is told
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
         raise InterruptedRunError(run_id) from None
-    summary = Ledger(Paths(settings.home, audience.name).ledger).run_of(run_id)
+    summary = state_of(settings).ledger(audience.name).run_of(run_id)
     return replace(summary, seconds=round(time.monotonic() - started, 3))
 
 

@@ -8,12 +8,13 @@ state may be moved with its folder.
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state import base, failpoints
+from tajo_sf_pipeline.state.base import InFlightBatch
 from tajo_sf_pipeline.storage.paths import Paths
 
 # Of a line that says what was sent. Those of 0.1 have none, and name their plan by an absolute
@@ -21,47 +22,23 @@ from tajo_sf_pipeline.storage.paths import Paths
 VERSION = 2
 
 
-@dataclass(frozen=True, slots=True)
-class InFlightBatch:
-    """Rows of a plan's file that were sent together, and what is needed to settle them.
-
-    `plan` is where the file is, for this process.
-    `digest` is of the request's body, `list_id` the list that they join, and `processes` are the
-    numbers that Brevo gave; they are empty until its answer is known. `at` is in seconds since
-    1970.
-    """
-
-    number: int
-    run_id: str
-    plan: str
-    route: str
-    category: str
-    list_id: int | None
-    first: int
-    rows: int
-    digest: str
-    at: float
-    processes: tuple[int, ...] = ()
-
-
-class Journal:
-    """The windows of one audience that are not settled yet."""
+class Journal(base.Journal):
+    """The batches of one audience that are not settled yet, as lines of a file."""
 
     def __init__(self, paths: Paths) -> None:
         self._path = paths.journal
         self._home = paths.home
         # Also who plans somewhere apart (`scratch`) is told of plans that are kept.
         self._plans = replace(paths, scratch=None).plans
-        self._open = {window.number: window for window in self._read()}
+        self._open = {batch.number: batch for batch in self._read()}
         self._next = max(self._open, default=0) + 1
 
     @property
     def unsettled(self) -> tuple[InFlightBatch, ...]:
         return tuple(self._open.values())
 
-    def begin(self, window: InFlightBatch) -> int:
-        """Write down what will be sent; give its number. The disk has it when this returns."""
-        numbered = replace(window, number=self._next)
+    def begin(self, batch: InFlightBatch) -> int:
+        numbered = replace(batch, number=self._next)
         self._next += 1
         self._write({"sent": self._as_line(numbered)})
         self._open[numbered.number] = numbered
@@ -69,13 +46,12 @@ class Journal:
         return numbered.number
 
     def started(self, number: int, *processes: int) -> None:
-        """Write down the processes with which Brevo answered."""
         self._write({"started": number, "processes": processes})
         self._open[number] = replace(self._open[number], processes=processes)
         failpoints.reached("process.known")
 
     def settled(self, number: int) -> None:
-        """Write down that nothing of a window is open; with the last one the file goes."""
+        """Write it down; with the last one the file goes."""
         del self._open[number]
         if self._open:
             self._write({"settled": number})

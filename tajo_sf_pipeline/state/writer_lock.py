@@ -8,20 +8,24 @@ import filelock
 
 from tajo_sf_pipeline.errors import ConfigurationError
 
-_PATIENCE = 30  # seconds
+PATIENCE = 30.0  # seconds
 
 
 @contextmanager
-def one_writer(ledger: Path) -> Iterator[None]:
+def one_writer(ledger: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Hold an audience's lock; raise `ConfigurationError` where another process keeps it."""
     ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = filelock.FileLock(ledger.with_suffix(".lock"), timeout=_PATIENCE)
+    lock = filelock.FileLock(ledger.with_suffix(".lock"), timeout=patience)
     try:
         with lock:
             yield
     except filelock.Timeout:
-        raise ConfigurationError(
-            "TAJO-145",
-            f"another process is syncing {ledger.stem}",
-            "Wait until it has ended, then run this date again.",
-        ) from None
+        raise another_writer(ledger.stem) from None
+
+
+def another_writer(audience: str) -> ConfigurationError:
+    return ConfigurationError(
+        "TAJO-145",
+        f"another process is syncing {audience}",
+        "Wait until it has ended, then run this date again.",
+    )

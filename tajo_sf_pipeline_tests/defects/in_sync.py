@@ -392,7 +392,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="closed letters, which hold personal data, are kept for ever",
         file="tajo_sf_pipeline/engine/retention.py",
-        before="DeadLetters(paths.dead_letters).prune(now - retention.dead_letters)",
+        before="dead_letters.prune(now - retention.dead_letters)",
         after="pass",
         found_by=(f"{_RETENTION}::test_s14_closed_letters_go_when_they_are_old",),
     ),
@@ -406,7 +406,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="nothing is ever removed: extracts of people stay for ever",
         file="tajo_sf_pipeline/engine/pipeline.py",
-        before="        prune(self.paths, self.settings.file.retention)\n",
+        before="        prune(self.paths, self.state.dead_letters, self.settings.file.retention)\n",
         after="",
         found_by=(f"{_DEAD}::test_extracts_are_kept_as_long_as_the_workspace_says",),
     ),

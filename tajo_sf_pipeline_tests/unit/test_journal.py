@@ -11,7 +11,8 @@ import pytest
 
 from tajo_sf_pipeline.engine import recovery
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.state.journal import VERSION, InFlightBatch, Journal
+from tajo_sf_pipeline.state.base import InFlightBatch
+from tajo_sf_pipeline.state.journal import VERSION, Journal
 from tajo_sf_pipeline.storage import arrow_file
 from tajo_sf_pipeline.storage.paths import Paths
 
