@@ -37,6 +37,7 @@ from tajo_sf_pipeline.state.ledger_file import LedgerFile
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.storage.arrow_file import rows_of
+from tajo_sf_pipeline.storage.paths import Paths
 from tajo_sf_pipeline_tests.mapped_rows import audience
 
 _DAY = date(2026, 11, 20)
@@ -178,7 +179,7 @@ def first_sync(file: Path, ledger: Path) -> int:
     delivery = Delivery(
         client=cast("Client", _AtOnce()),
         ledger=book,
-        journal=Journal(ledger.with_suffix(".journal")),
+        journal=Journal(Paths(ledger.parent, "journal")),
         dead_letters=DeadLetters(ledger.with_suffix(".letters")),
         audience=audience(),
         key="email",

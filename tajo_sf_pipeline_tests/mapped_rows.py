@@ -18,7 +18,8 @@ from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import Brevo
 from tajo_sf_pipeline.engine.run import Sync
 from tajo_sf_pipeline.planning.plan import Plan
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.base import Ledger, State
+from tajo_sf_pipeline.state.files import StateInFiles
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.storage.paths import Paths
@@ -145,6 +146,7 @@ class Engine:
     account: BrevoAccount
     audience: Audience
     brevo: dict[str, Any] = field(default_factory=dict)
+    state: State | None = None  # else in files of the home
 
     @property
     def paths(self) -> Paths:
@@ -152,7 +154,7 @@ class Engine:
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.paths.ledger)
+        return self.sync().ledger
 
     def sync(self, *, day: date = DAY, accept: tuple[str, ...] = (), run_id: str = "") -> Sync:
         """Make the sync of what is mapped."""
@@ -165,6 +167,7 @@ class Engine:
             audience=self.audience,
             brevo=settings,
             paths=self.paths,
+            state=self.state or StateInFiles(self.home),
             day=day,
             run_id=run_id or uuid.uuid4().hex,
             accept=accept,

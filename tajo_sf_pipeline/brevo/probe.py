@@ -25,7 +25,7 @@ _WRITES = {
 _EMPTY = {"objects": b'{"records":[]}'}
 
 
-def findings(brevo: Brevo, audiences: Iterable[Audience], budget: Path) -> Iterator[Finding]:
+def findings(brevo: Brevo, audiences: Iterable[Audience], budget: Path | None) -> Iterator[Finding]:
     """Sign in, name account, plan and limits, and look at what each audience needs.
 
     A sign-in that fails is the only finding: the others would say the same. One call draws on the

@@ -20,7 +20,7 @@ from tajo_sf_pipeline.errors import GuardError
 from tajo_sf_pipeline.planning import guards
 from tajo_sf_pipeline.planning.estimate import share_of_budget
 from tajo_sf_pipeline.planning.guards import Figures
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.base import Ledger
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.telemetry.masking import masked
@@ -56,7 +56,7 @@ class _Inspected:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self.partition.paths.ledger)
+        return self.partition.state.ledger(self.audience.name)
 
     @cached_property
     def summary(self) -> Summary:
@@ -84,8 +84,8 @@ class Delivered:
 
 
 def delivered(partition: Partition, summary: Summary) -> Delivered:
-    ledger = Ledger(partition.paths.ledger)
     audience, day = partition.audience, partition.day
+    ledger = partition.state.ledger(audience.name)
     mapped = [name for name in parquet.schema(partition.paths.mapped(day)).names if name[0] != "_"]
     of_run = _failed_by(ledger, partition.run_id)["reason"].to_pylist()
     reasons = Counter(anonymous(reason) for reason in of_run)

@@ -10,6 +10,7 @@ from tajo_sf_pipeline.cli.output import errors
 from tajo_sf_pipeline.config.settings import Brevo, Settings
 from tajo_sf_pipeline.config.yaml_document import Credential
 from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.telemetry.finding import Finding
 
 KEY, CLIENT_ID, CLIENT_SECRET = "BREVO_API_KEY", "BREVO_CLIENT_ID", "BREVO_CLIENT_SECRET"
@@ -43,7 +44,7 @@ def connect(settings: Settings, *, yes: bool) -> list[Finding]:
 
 def _proved(settings: Settings, given: dict[str, str]) -> list[Finding]:
     secrets = {name: Credential(value) for name, value in given.items()}
-    budget = settings.home / "budget"
+    budget = state_of(settings).budget
     return list(findings(_with(settings.brevo, secrets), catalog.load(settings), budget))
 
 

@@ -20,6 +20,7 @@ from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.planning.guards import accepted
+from tajo_sf_pipeline.state.selection import state_of
 
 app = typer.Typer(no_args_is_help=True)
 app.command("connect")(connect)
@@ -81,7 +82,7 @@ def prove(name: NameArgument, config: ConfigOption = None, as_json: JsonOption =
         case "brevo":
             from tajo_sf_pipeline.brevo import probe
 
-            found = list(probe.findings(settings.brevo, loaded, settings.home / "budget"))
+            found = list(probe.findings(settings.brevo, loaded, state_of(settings).budget))
         case _:
             raise no_such_connector(name)
     tell(found, as_json=as_json, connector=name)

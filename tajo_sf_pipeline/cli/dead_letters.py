@@ -22,9 +22,10 @@ from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.engine.source_row import source_row
 from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.state.base import DeadLetters
 from tajo_sf_pipeline.state.dead_letter import STATES, DeadLetter, Filter, State
-from tajo_sf_pipeline.state.dead_letters import CODES, UNCERTAIN, DeadLetters
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.dead_letters import CODES, UNCERTAIN
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.storage.paths import Paths
 
 app = typer.Typer(no_args_is_help=True)
@@ -174,7 +175,7 @@ def discard(
 
 
 def _dead_letters(settings: Settings) -> DeadLetters:
-    return DeadLetters(Paths(settings.home, "").dead_letters)
+    return state_of(settings).dead_letters
 
 
 def _filter(
@@ -237,7 +238,7 @@ def _release(settings: Settings, chosen: list[DeadLetter]) -> None:
         if dead_letter.kind == UNCERTAIN and dead_letter.key is not None:
             held[dead_letter.audience].append(dead_letter.key)
     for audience, keys in held.items():
-        Ledger(Paths(settings.home, audience).ledger).release(keys)
+        state_of(settings).ledger(audience).release(keys)
 
 
 def _after(settings: Settings, chosen: list[DeadLetter], outcomes: list[Outcome]) -> dict[str, int]:

@@ -31,6 +31,7 @@ from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.engine.pipeline import reasons
 from tajo_sf_pipeline.sandbox import Sandbox
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.storage.paths import Paths
 
@@ -126,7 +127,7 @@ def _contacts(settings: Settings) -> list[dict[str, Any]]:
         return []
     step = max(first.num_rows // _SHOWN_CONTACTS, 1)
     keys = first["_key"].to_pylist()[::step][:_SHOWN_CONTACTS]
-    with Client(settings.brevo, budget=settings.home / "budget") as client:
+    with Client(settings.brevo, budget=state_of(settings).budget) as client:
         return [client.get(f"/contacts/{quote(key, safe='')}") for key in keys]
 
 

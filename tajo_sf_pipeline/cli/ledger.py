@@ -9,8 +9,8 @@ import typer
 from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, print_json
 from tajo_sf_pipeline.config import settings as workspace
-from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.ledger_file import LedgerFile
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.state.writer_lock import one_writer
 from tajo_sf_pipeline.storage.paths import Paths
 
@@ -54,7 +54,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what Brevo accepted of one row, last and before, and which source row it came from."""
-    known = Ledger(_places(name, config).ledger).history(key)
+    settings = workspace.load(config)
+    known = state_of(settings).ledger(catalog.load(settings).named(name).name).history(key)
     told = asdict(known) if known else {}
     if as_json:
         print_json(told)

@@ -11,9 +11,9 @@ from tajo_sf_pipeline.cli.outcomes import Outcome
 from tajo_sf_pipeline.cli.output import bars
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import InterruptedRunError, TajoError
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.base import State
 from tajo_sf_pipeline.state.run_summary import Summary
-from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.telemetry import logs
 
 
@@ -83,13 +83,13 @@ def run_each(settings: Settings, orders: Sequence[Order]) -> Iterator[Outcome]:
                 yield Outcome(name, day, error=error)
             except InterruptedRunError as error:
                 stopped, run_id = signalled(), error.run_id
-                summary_so_far = _so_far(Paths(settings.home, name), run_id)
+                summary_so_far = _so_far(state_of(settings), name, run_id)
                 yield Outcome(name, day, summary=summary_so_far, run_id=run_id, stopped=stopped)
 
 
-def _so_far(paths: Paths, run_id: str) -> Summary | None:
+def _so_far(state: State, audience: str, run_id: str) -> Summary | None:
     """Return how far a run came that was stopped; None if it had not planned anything yet."""
-    if not paths.ledger.exists():
+    if not state.has_ledger(audience):
         return None
-    latest = Ledger(paths.ledger).runs()
+    latest = state.ledger(audience).runs()
     return next((summary for _, summary in latest if summary.run_id == run_id), None)

@@ -20,11 +20,8 @@ from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.duration import written
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.state.dead_letter import Filter
-from tajo_sf_pipeline.state.dead_letters import DeadLetters
-from tajo_sf_pipeline.state.journal import Journal
-from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Summary
-from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.state.selection import state_of
 
 if TYPE_CHECKING:
     from tajo_sf_pipeline.defs.audience_health import Standing
@@ -130,9 +127,9 @@ def _found(settings: Settings, chosen: list[Audience], now: datetime) -> list[St
 
 
 def _status(settings: Settings, audience: Audience, standing: "Standing", now: datetime) -> Status:
-    paths = Paths(settings.home, audience.name)
-    synced = paths.ledger.exists()  # who only looks makes no ledger
-    ledger = Ledger(paths.ledger)
+    state = state_of(settings)
+    synced = state.has_ledger(audience.name)
+    ledger = state.ledger(audience.name)
     latest = ledger.runs(1) if synced else []
     ended_at, run = latest[0] if latest else (None, None)
     open_letters = Filter(audience=audience.name, state="open")
@@ -141,8 +138,8 @@ def _status(settings: Settings, audience: Audience, standing: "Standing", now: d
         ended_at=ended_at,
         run=run,
         present=ledger.present() if synced else 0,
-        in_flight=sum(window.rows for window in Journal(paths.journal).unsettled),
-        dead_letters=DeadLetters(paths.dead_letters).count(open_letters),
+        in_flight=sum(batch.rows for batch in state.journal(audience.name).unsettled),
+        dead_letters=state.dead_letters.count(open_letters),
         standing=standing,
         now=now,
     )

@@ -22,9 +22,8 @@ from tajo_sf_pipeline.defs.jobs import job_name
 from tajo_sf_pipeline.defs.partitions import ACCEPT_TAG, FULL_TAG, PATH_TAG, REPLAY_TAG, sync_dates
 from tajo_sf_pipeline.defs.run_failure import why_failed
 from tajo_sf_pipeline.errors import ConfigurationError, InterruptedRunError
-from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Summary
-from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.storage.write_errors import made
 
 # A terminal shows progress and a table; a machine that reads logs wants the run's own too.
@@ -95,7 +94,7 @@ def run(
         raise why_failed(opened, run_id) from failure
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
         raise InterruptedRunError(run_id) from None
-    summary = Ledger(Paths(settings.home, audience.name).ledger).run_of(run_id)
+    summary = state_of(settings).ledger(audience.name).run_of(run_id)
     return replace(summary, seconds=round(time.monotonic() - started, 3))
 
 

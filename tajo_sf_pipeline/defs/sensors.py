@@ -26,8 +26,7 @@ from tajo_sf_pipeline.sources.base import Warehouse
 from tajo_sf_pipeline.sources.snowflake.driver import Connect
 from tajo_sf_pipeline.sources.snowflake.table_changes import Altered, Tokens, altered, tokens
 from tajo_sf_pipeline.sources.snowflake.transports import question
-from tajo_sf_pipeline.state.ledger import Ledger
-from tajo_sf_pipeline.storage.paths import Paths
+from tajo_sf_pipeline.state.selection import state_of
 
 # Which change of the source tables a run is for: by it the runs that failed are found again.
 CHANGE_TAG = "tajo/change"
@@ -172,8 +171,8 @@ class _Watch:
         return [_observation(table, answer.told[table], moments[table]) for table in changed]
 
     def _moved(self, memory: Memory, now: datetime, *, moved: bool) -> Memory:
-        ledger = Paths(self._settings.home, self._audience.name).ledger
-        confirmed = Ledger(ledger).last_sync() if ledger.exists() else None
+        state, name = state_of(self._settings), self._audience.name
+        confirmed = state.ledger(name).last_sync() if state.has_ledger(name) else None
         movement = memory.movement.seen(confirmed, sources_moved=moved, now=now)
         return replace(memory, movement=movement)
 

@@ -17,9 +17,8 @@ from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
 from tajo_sf_pipeline.planning.plan import Part
 from tajo_sf_pipeline.state import failpoints
-from tajo_sf_pipeline.state.dead_letters import UNCERTAIN, VALIDATION, DeadLetters
-from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.base import DeadLetters, InFlightBatch, Journal, Ledger
+from tajo_sf_pipeline.state.dead_letters import UNCERTAIN, VALIDATION
 
 _FROM_EXTRACT = pa.array(["create", "update"])
 

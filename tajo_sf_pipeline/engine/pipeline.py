@@ -25,8 +25,9 @@ from tajo_sf_pipeline.mapping.rejects import REJECTED, duplicates
 from tajo_sf_pipeline.sources.snowflake.cost import Cost, cost_of
 from tajo_sf_pipeline.sources.snowflake.driver import Connect
 from tajo_sf_pipeline.sources.snowflake.transports import warehouse
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.base import State
 from tajo_sf_pipeline.state.run_summary import Summary
+from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.storage.paths import Paths, make_home
 
@@ -91,6 +92,10 @@ class Partition:
     @property
     def paths(self) -> Paths:
         return Paths(self.settings.home, self.audience.name, self.scratch)
+
+    @property
+    def state(self) -> State:
+        return state_of(self.settings)
 
     @property
     def window(self) -> Window:
@@ -168,7 +173,7 @@ class Partition:
             "planned %s rows: %s confirmed, %s failed, %s pending",
             *(summary.planned, summary.confirmed, summary.failed, summary.pending),
         )
-        prune(self.paths, self.settings.file.retention)
+        prune(self.paths, self.state.dead_letters, self.settings.file.retention)
         return summary
 
     def delivery(self) -> Sync:
@@ -177,6 +182,7 @@ class Partition:
             audience=self.audience,
             brevo=self.settings.brevo,
             paths=self.paths,
+            state=self.state,
             day=self.day,
             run_id=self.run_id,
             accept=self.accept,
@@ -186,7 +192,7 @@ class Partition:
     def _last_sync(self) -> datetime | None:
         if self.full or "last_sync" not in self.audience.statement.binds():
             return None
-        reached = Ledger(self.paths.ledger).last_sync()
+        reached = self.state.ledger(self.audience.name).last_sync()
         return reached - self.audience.lookback if reached else None
 
     def _tell(self, step: str, done: int, total: int) -> None:

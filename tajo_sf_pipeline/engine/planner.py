@@ -20,9 +20,7 @@ from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.planning import diff, guards
 from tajo_sf_pipeline.planning.diff import Wanted
 from tajo_sf_pipeline.planning.plan import Plan, parts
-from tajo_sf_pipeline.state.dead_letters import DeadLetters
-from tajo_sf_pipeline.state.journal import Journal
-from tajo_sf_pipeline.state.ledger import Ledger
+from tajo_sf_pipeline.state.base import DeadLetters, Journal, Ledger, State
 from tajo_sf_pipeline.storage.paths import Paths
 
 Progress = Callable[[int, int], None]
@@ -42,6 +40,7 @@ class Planning:
     audience: Audience
     brevo: Brevo
     paths: Paths
+    state: State
     day: date
     run_id: str
     accept: tuple[str, ...] = ()
@@ -49,11 +48,11 @@ class Planning:
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.paths.ledger)
+        return self.state.ledger(self.audience.name)
 
     @property
     def dead_letters(self) -> DeadLetters:
-        return DeadLetters(self.paths.dead_letters)
+        return self.state.dead_letters
 
     @property
     def writer(self) -> Writer:
@@ -69,7 +68,7 @@ class Planning:
         Brevo is read only where the mode depends on what it has (`insert`, `update`).
         """
         with self.connected() as client:
-            return self.planned(Journal(self.paths.journal), client)
+            return self.planned(self.state.journal(self.audience.name), client)
 
     def guarded(self, plan: Plan) -> tuple[str, ...]:
         """Return the guards that were let pass; raise `GuardError` for those that were not."""
@@ -136,7 +135,7 @@ class Planning:
                 f"connectors.brevo is not enabled, and {self.audience.name} waits for it",
                 "Set connectors.brevo.enabled: true.",
             )
-        return Client(self.brevo, budget=self.paths.home / "budget", path=self.notes.path)
+        return Client(self.brevo, budget=self.state.budget, path=self.notes.path)
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:

@@ -14,7 +14,7 @@ from tajo_sf_pipeline.destinations.background import Started
 from tajo_sf_pipeline.destinations.base import Writer
 from tajo_sf_pipeline.destinations.delivery import Delivery
 from tajo_sf_pipeline.planning.diff import WITHHELD
-from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
+from tajo_sf_pipeline.state.base import InFlightBatch, Journal
 from tajo_sf_pipeline.storage.arrow_file import rows_of
 
 _log = logging.getLogger(__name__)

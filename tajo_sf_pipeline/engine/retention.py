@@ -4,18 +4,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tajo_sf_pipeline.config.settings import Retention
-from tajo_sf_pipeline.state.dead_letters import DeadLetters
+from tajo_sf_pipeline.state.base import DeadLetters
 from tajo_sf_pipeline.storage.paths import Paths
 
 
-def prune(paths: Paths, retention: Retention, now: datetime | None = None) -> list[Path]:
+def prune(
+    paths: Paths, dead_letters: DeadLetters, retention: Retention, now: datetime | None = None
+) -> list[Path]:
     """Remove an audience's files that are older than is wanted, and old closed letters.
 
     A file's age counts from when it was written: a backfill of last year has new files. Gives
     the files that went.
     """
     now = now or datetime.now(UTC)
-    DeadLetters(paths.dead_letters).prune(now - retention.dead_letters)
+    dead_letters.prune(now - retention.dead_letters)
     oldest = (now - retention.extracts).timestamp()
     gone = [
         file

@@ -10,9 +10,8 @@ from tajo_sf_pipeline.engine.connection import Connection
 from tajo_sf_pipeline.engine.planner import Planning
 from tajo_sf_pipeline.engine.running import Running
 from tajo_sf_pipeline.state import failpoints
-from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
+from tajo_sf_pipeline.state.base import InFlightBatch, Journal
 from tajo_sf_pipeline.state.run_summary import Summary
-from tajo_sf_pipeline.state.writer_lock import one_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,11 @@ class Sync(Planning):
         another waits a little and is then refused.
         """
         started = time.monotonic()
-        with one_writer(self.paths.ledger, self.run_id), self.connected() as client:
-            journal = Journal(self.paths.journal)
+        with (
+            self.state.writing(self.audience.name, self.run_id),
+            self.connected() as client,
+        ):
+            journal = self.state.journal(self.audience.name)
             if journal.unsettled:
                 recovery.recover(
                     journal,

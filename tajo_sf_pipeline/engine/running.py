@@ -17,8 +17,8 @@ from tajo_sf_pipeline.engine.planner import Planning
 from tajo_sf_pipeline.errors import TajoError
 from tajo_sf_pipeline.planning.plan import Plan
 from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state.base import Journal
 from tajo_sf_pipeline.state.dead_letters import MAPPING
-from tajo_sf_pipeline.state.journal import Journal
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.storage import parquet
 

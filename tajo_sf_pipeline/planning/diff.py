@@ -88,7 +88,7 @@ def compare(known: KnownRows, wanted: Wanted, plan: Path) -> tuple[Planned, dict
 def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
     """Count what would become of every mapped row; leave the tables that `write` needs.
 
-    Only keys, fingerprints, versions and row numbers are read here. `ledger` is attached.
+    Only keys, fingerprints, versions and row numbers are read here, of what stands in `ledger`.
     """
     total = parquet.rows(wanted.mapped)
     known = _count(database, "ledger.rows")

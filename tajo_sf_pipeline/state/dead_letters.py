@@ -3,10 +3,10 @@
 One SQLite file for a workspace: any number of processes read it while one writes (WAL), which the
 ledger's DuckDB could not. A run calls, in this order::
 
-    letters = DeadLetters(places.letters)
+    letters = state.dead_letters
     letters.add(rejected, audience=..., sync_date=..., run_id=..., kind=MAPPING)
     letters.add(refused, audience=..., sync_date=..., run_id=..., kind=VALIDATION)   # as they come
-    letters.settle(audience=..., run_id=..., mapped=places.mapped(day), pending=keys)
+    letters.settle(audience=..., run_id=..., mapped=paths.mapped(day), pending=keys)
 
 A letter is one key, column and reason. It is *open* until its row is *accepted* (by itself, in
 `settle` or `close`), was *replayed* and did not come back, has *left* the source, or was
@@ -15,7 +15,7 @@ A letter is one key, column and reason. It is *open* until its row is *accepted*
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tajo_sf_pipeline.errors import BusyError, ConfigurationError
+from tajo_sf_pipeline.state import base
 from tajo_sf_pipeline.state.dead_letter import (
     ADD,
     COLUMNS,
@@ -42,11 +43,11 @@ CODES = {MAPPING: "TAJO-821", VALIDATION: "TAJO-822", UNCERTAIN: "TAJO-823"}
 _LOCK_PATIENCE = 60  # seconds
 
 
-class DeadLetters:
-    """A workspace's letters; the file is made when the first one comes."""
+class DeadLetters(base.DeadLetters):
+    """A workspace's letters in SQLite: a file that is made when the first one comes, or a store."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Path | sqlite3.Connection) -> None:
+        self._place = place
 
     def add(
         self,
@@ -58,10 +59,6 @@ class DeadLetters:
         kind: str,
         query_id: str | None = None,
     ) -> None:
-        """Keep refused rows: `key` and `reason`, and where known the others of `COLUMNS`.
-
-        A letter that exists counts one attempt more, however often the same run adds it.
-        """
         if not rows.num_rows:
             return
         same = dict.fromkeys(COLUMNS) | {
@@ -91,11 +88,6 @@ class DeadLetters:
         pending: Sequence[str] = (),
         whole: bool = False,
     ) -> None:
-        """Close what a finished run has settled: open letters that it did not write again.
-
-        A row that is in `mapped` needs nothing any more, unless its answer is `pending`. Where the
-        extract is the `whole` source (its query binds no window), a row that is not in it has left.
-        """
         waiting = set(self.keys(audience, but_of_run=run_id).to_pylist()) - set(pending)
         if waiting:
             self.close(_present(mapped, waiting), audience=audience, run_id=run_id)
@@ -103,7 +95,6 @@ class DeadLetters:
             self._close_absent(audience, run_id, pending)
 
     def close(self, keys: Sequence[str], *, audience: str, run_id: str) -> None:
-        """Mark the open letters of these keys as accepted, but for those that this run wrote."""
         with self._writing() as database:
             database.executemany(
                 "UPDATE letters SET state = 'accepted', closed_at = ? "
@@ -112,7 +103,6 @@ class DeadLetters:
             )
 
     def keys(self, audience: str, *, but_of_run: str | None = None) -> pa.Array:
-        """Return the keys of an audience's open letters, each once: the rows to be tried again."""
         rows = self._rows(
             "SELECT DISTINCT key FROM letters WHERE audience = ? AND state = 'open' "
             "AND run_id IS NOT ? AND key IS NOT NULL ORDER BY key",
@@ -121,11 +111,6 @@ class DeadLetters:
         return pa.array([row["key"] for row in rows], pa.string())
 
     def discarded(self, audience: str) -> pa.Table:
-        """Return `key` and `fingerprint` of the rows that a person has given up as they were sent.
-
-        A run leaves them out; with other values, a row has another fingerprint and is sent again.
-        What may have arrived has none (null): whatever its values, it is not sent again.
-        """
         rows = self._rows(
             "SELECT key, iif(kind = ?, NULL, fingerprint) AS fingerprint FROM letters "
             "WHERE audience = ? AND state = 'discarded' "
@@ -142,7 +127,6 @@ class DeadLetters:
         )
 
     def find(self, wanted: Filter, *, limit: int = -1) -> list[DeadLetter]:
-        """Return the letters that a filter takes, the latest first."""
         where, values = wanted.where()
         return [
             DeadLetter.of(row)
@@ -158,7 +142,6 @@ class DeadLetters:
         return int(rows[0]["letters"]) if rows else 0
 
     def reasons(self, wanted: Filter) -> dict[tuple[str, str], int]:
-        """Count the letters that a filter takes by column and reason, the most frequent first."""
         where, values = wanted.where()
         rows = self._rows(
             """SELECT ifnull("column", '') AS "column", reason, count(*) AS letters """
@@ -168,7 +151,6 @@ class DeadLetters:
         return {(row["column"], row["reason"]): row["letters"] for row in rows}
 
     def end(self, ids: Sequence[int], state: Literal["discarded", "replayed"]) -> int:
-        """Close open letters as a person asked; give how many were open."""
         with self._writing() as database:
             return database.executemany(
                 "UPDATE letters SET state = ?, closed_at = ? WHERE id = ? AND state = 'open'",
@@ -176,11 +158,7 @@ class DeadLetters:
             ).rowcount
 
     def prune(self, closed_before: datetime) -> int:
-        """Remove letters that were closed, and last refused, before a moment; give how many.
-
-        Of what may have arrived and was discarded the key is kept: else it would be sent again.
-        """
-        if not self._path.exists():
+        if not self._is_there():
             return 0
         old, given_up = "max(closed_at, last_at) < ?", "state = 'discarded' AND kind = ?"
         binds = [closed_before.timestamp(), UNCERTAIN]
@@ -203,7 +181,7 @@ class DeadLetters:
             )
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-        if not self._path.exists():
+        if not self._is_there():
             return []
         with self._opened() as database:
             return database.execute(query, values).fetchall()
@@ -211,10 +189,10 @@ class DeadLetters:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; an error leaves it as it was."""
-        with made(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not self._path.exists():
-                self._path.touch(mode=0o600)
+        if isinstance(self._place, Path) and not self._place.exists():
+            with made(self._place):
+                self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._place.touch(mode=0o600)
         with self._opened() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
@@ -226,15 +204,18 @@ class DeadLetters:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        with (
-            self._translate_errors(),
-            closing(
-                sqlite3.connect(self._path, timeout=_LOCK_PATIENCE, isolation_level=None)
-            ) as database,
-        ):
+        with self._translate_errors(), self._connected() as database:
             database.row_factory = sqlite3.Row
             self._prepare(database)
             yield database
+
+    def _connected(self) -> AbstractContextManager[sqlite3.Connection]:
+        if not isinstance(self._place, Path):
+            return nullcontext(self._place)
+        return closing(sqlite3.connect(self._place, timeout=_LOCK_PATIENCE, isolation_level=None))
+
+    def _is_there(self) -> bool:
+        return not isinstance(self._place, Path) or self._place.exists()
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         """Make the tables in a new file; refuse one that a later version wrote."""
@@ -242,7 +223,7 @@ class DeadLetters:
         if found > SCHEMA_VERSION:
             raise ConfigurationError(
                 "TAJO-154",
-                f"the dead letters {self._path} have the schema version {found}; this version of "
+                f"the dead letters {self._place} have the schema version {found}; this version of "
                 f"tajo knows {SCHEMA_VERSION}",
                 "Use the version of tajo that wrote them; nothing was changed.",
             )
@@ -263,13 +244,13 @@ class DeadLetters:
             if is_busy(error):
                 raise BusyError(
                     "TAJO-155",
-                    f"the dead letters {self._path} are in use by another process: {error}",
+                    f"the dead letters {self._place} are in use by another process: {error}",
                     "Wait for that process, or end it, and run the same date again.",
                 ) from error
             if is_of_storage(error):
                 raise storage_error(
                     "TAJO-155",
-                    f"the dead letters {self._path}",
+                    f"the dead letters {self._place}",
                     error,
                     "then run the date again: it writes down again what is refused.",
                 ) from error
@@ -280,7 +261,7 @@ class DeadLetters:
     def _damaged(self, error: sqlite3.Error) -> ConfigurationError:
         return ConfigurationError(
             "TAJO-155",
-            f"the dead letters {self._path} cannot be used: {error}",
+            f"the dead letters {self._place} cannot be used: {error}",
             "Restore the file from a backup, or move it away: then the next runs write down again "
             "what is refused.",
         )

@@ -1,72 +1,58 @@
 """What is in flight, on disk before it is sent (S05): one line of JSON for each thing that happens.
 
 A line is complete or it did not happen: the call that it announces goes out only when it is on
-the disk. Who writes holds the audience's lock.
+the disk. Who writes holds the audience's lock. A line names its plan from the home on, so that
+state may be moved with its folder.
 """
 
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.state import failpoints
+from tajo_sf_pipeline.state import base, failpoints
+from tajo_sf_pipeline.state.base import InFlightBatch
+from tajo_sf_pipeline.storage.paths import Paths
 from tajo_sf_pipeline.storage.write_errors import storage_error
 
-
-@dataclass(frozen=True, slots=True)
-class InFlightBatch:
-    """Rows of a plan's file that were sent together, and what is needed to settle them.
-
-    `digest` is of the request's body, `list_id` the list that they join, and `processes` are the
-    numbers that Brevo gave; they are empty until its answer is known. `at` is in seconds since
-    1970.
-    """
-
-    number: int
-    run_id: str
-    plan: str
-    route: str
-    category: str
-    list_id: int | None
-    first: int
-    rows: int
-    digest: str
-    at: float
-    processes: tuple[int, ...] = ()
+# Of a line that says what was sent. Those of 0.1 have none, and name their plan by an absolute
+# path: that release refuses a line of this one, where it would take the plan for gone.
+VERSION = 2
 
 
-class Journal:
-    """The windows of one audience that are not settled yet."""
+class Journal(base.Journal):
+    """The batches of one audience that are not settled yet, as lines of a file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._open = {window.number: window for window in _read(path)}
+    def __init__(self, paths: Paths) -> None:
+        self._path = paths.journal
+        self._home = paths.home
+        # Also who plans somewhere apart (`scratch`) is told of plans that are kept.
+        self._plans = replace(paths, scratch=None).plans
+        self._open = {batch.number: batch for batch in self._read()}
         self._next = max(self._open, default=0) + 1
 
     @property
     def unsettled(self) -> tuple[InFlightBatch, ...]:
         return tuple(self._open.values())
 
-    def begin(self, window: InFlightBatch) -> int:
-        """Write down what will be sent; give its number. The disk has it when this returns."""
-        numbered = replace(window, number=self._next)
+    def begin(self, batch: InFlightBatch) -> int:
+        numbered = replace(batch, number=self._next)
         self._next += 1
-        self._write({"sent": _as_line(numbered)})
+        self._write({"sent": self._as_line(numbered)})
         self._open[numbered.number] = numbered
         failpoints.reached("journal.written")
         return numbered.number
 
     def started(self, number: int, *processes: int) -> None:
-        """Write down the processes with which Brevo answered."""
         self._write({"started": number, "processes": processes})
         self._open[number] = replace(self._open[number], processes=processes)
         failpoints.reached("process.known")
 
     def settled(self, number: int) -> None:
-        """Write down that nothing of a window is open; with the last one the file goes."""
+        """Write it down; with the last one the file goes."""
         del self._open[number]
         if self._open:
             self._write({"settled": number})
@@ -90,47 +76,61 @@ class Journal:
                 "then run the date again: nothing was sent that is not in it.",
             ) from error
 
-
-def _read(path: Path) -> Iterator[InFlightBatch]:
-    """Return what a journal leaves open; a last line that was cut off announces nothing."""
-    found: dict[int, InFlightBatch] = {}
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return
-    for position, line in enumerate(lines[:-1], 1):
+    def _read(self) -> Iterator[InFlightBatch]:
+        """Return what a journal leaves open; a last line that was cut off announces nothing."""
+        unsettled: dict[int, InFlightBatch] = {}
         try:
-            _apply(json.loads(line), found)
-        except (ValueError, KeyError, TypeError) as error:
+            lines = self._path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        for position, line in enumerate(lines[:-1], 1):
+            try:
+                self._apply(json.loads(line), unsettled)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigurationError(
+                    "TAJO-128",
+                    f"line {position} of the journal {self._path} is damaged: {error!r}",
+                    "Restore it, or remove it: rows that were in flight are then sent again.",
+                ) from error
+        if lines[-1]:
+            # Else the next line would be written behind the half one.
+            with self._path.open("ab") as file:
+                file.truncate(self._path.stat().st_size - len(lines[-1]))
+        yield from unsettled.values()
+
+    def _apply(self, line: dict[str, Any], unsettled: dict[int, InFlightBatch]) -> None:
+        if "sent" in line:
+            batch = self._of_line(line["sent"])
+            unsettled[batch.number] = batch
+        elif "started" in line:
+            processes = tuple(line["processes"])
+            unsettled[line["started"]] = replace(unsettled[line["started"]], processes=processes)
+        else:
+            del unsettled[line["settled"]]
+
+    def _as_line(self, batch: InFlightBatch) -> dict[str, Any]:
+        """Return a batch as its line says it: the route is named `way` since 0.1."""
+        line = asdict(batch) | {"plan": self._from_home(Path(batch.plan))}
+        named = {("way" if name == "route" else name): value for name, value in line.items()}
+        return {"version": VERSION, **named}
+
+    def _of_line(self, line: dict[str, Any]) -> InFlightBatch:
+        if (version := line.pop("version", 1)) > VERSION:
             raise ConfigurationError(
-                "TAJO-128",
-                f"line {position} of the journal {path} is damaged: {error!r}",
-                "Restore it, or remove it: rows that were in flight are then sent again.",
-            ) from error
-    if lines[-1]:
-        # Else the next line would be written behind the half one.
-        with path.open("ab") as file:
-            file.truncate(path.stat().st_size - len(lines[-1]))
-    yield from found.values()
+                "TAJO-158",
+                f"the journal {self._path} has lines of version {version}; this version of tajo "
+                f"knows {VERSION}",
+                "Use the version of tajo that wrote them; nothing was changed.",
+            )
+        plan, route = self._place_of(Path(line.pop("plan"))), line.pop("way")
+        processes = tuple(line.pop("processes"))
+        return InFlightBatch(**line, plan=str(plan), route=route, processes=processes)
 
+    def _from_home(self, plan: Path) -> str:
+        inside = plan.is_relative_to(self._home)
+        return (plan.relative_to(self._home) if inside else plan).as_posix()
 
-def _as_line(batch: InFlightBatch) -> dict[str, Any]:
-    """Return a batch as its line says it: the route is named `way` since 0.1."""
-    line = asdict(batch)
-    return {("way" if name == "route" else name): value for name, value in line.items()}
-
-
-def _of_line(line: dict[str, Any]) -> InFlightBatch:
-    route, processes = line.pop("way"), tuple(line.pop("processes"))
-    return InFlightBatch(**line, route=route, processes=processes)
-
-
-def _apply(line: dict[str, Any], found: dict[int, InFlightBatch]) -> None:
-    if "sent" in line:
-        batch = _of_line(line["sent"])
-        found[batch.number] = batch
-    elif "started" in line:
-        processes = tuple(line["processes"])
-        found[line["started"]] = replace(found[line["started"]], processes=processes)
-    else:
-        del found[line["settled"]]
+    def _place_of(self, plan: Path) -> Path:
+        """Return where a plan is that a line names, of which 0.1 wrote where it was."""
+        moved = self._plans / plan.name
+        return moved if plan.is_absolute() and moved.exists() else self._home / plan

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 
 from tajo_sf_pipeline.errors import InternalError
+from tajo_sf_pipeline.state import base
+from tajo_sf_pipeline.state.base import Known, Made
 from tajo_sf_pipeline.state.ledger_file import LedgerFile, value
 from tajo_sf_pipeline.state.run_summary import Summary
 
@@ -30,50 +33,32 @@ _SETTLED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a row: its last two payloads as Brevo accepted them, and where from."""
+class Tables(Protocol):
+    """Where a ledger's tables stand; `str` tells a person."""
 
-    key: str
-    present: bool
-    version: datetime
-    lists: tuple[int, ...]
-    payload: str | None
-    payload_before: str | None
-    source_row: int | None
-    sync_date: date | None
-    action: str
-    run_id: str
-    confirmed_at: datetime
+    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open a connection in which the tables stand in `ledger`."""
+
+    def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open one transaction, with `ledger` as its default; an error leaves all as it was."""
+
+    def translate_errors(self) -> AbstractContextManager[None]:
+        """Tell DuckDB's errors as ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A campaign in Brevo, by its id."""
+class Ledger(base.Ledger):
+    """One audience's ledger in DuckDB; a path is that of a file, made when it is first used."""
 
-    id: int
-    sent: bool
-
-
-class Ledger:
-    """One audience's ledger; the file is made when it is first written."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = LedgerFile(path)
+    def __init__(self, place: Path | Tables) -> None:
+        self._tables = LedgerFile(place) if isinstance(place, Path) else place
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open what is known: a connection in which the ledger's tables stand in `ledger`.
-
-        They are `rows`, `payloads`, `failed`, `guests` (who was on a list before), `campaigns`,
-        `runs` and `watermark`; whoever asks makes tables of its own beside them.
-        """
-        with self._file.reading() as database, self._file.translate_errors():
+        with self._tables.reading() as database, self._tables.translate_errors():
             yield database
 
     def unknown(self, mapped: Path) -> pa.Array:
-        """Return the keys of mapped rows that the ledger does not know."""
-        with self._file.reading() as database, self._file.translate_errors():
+        with self._tables.reading() as database, self._tables.translate_errors():
             return (
                 database.sql(
                     "SELECT _key FROM read_parquet($mapped) "
@@ -85,12 +70,7 @@ class Ledger:
             )
 
     def confirm(self, rows: pa.Table, run_id: str, *, new: bool = False) -> None:
-        """Remember rows of a plan that Brevo has accepted, in one transaction.
-
-        `new` says that none of them is known yet. A row that left the mirror (`remove`) is kept as
-        not present, so that it can come back.
-        """
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.register("settled", _complete(rows))
             values = [run_id, datetime.now(UTC)]
             if not new:
@@ -101,32 +81,22 @@ class Ledger:
                 database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
 
     def fail(self, rows: pa.Table, run_id: str, *, held: bool = False) -> None:
-        """Remember rows that were refused, and `why`: later runs try them again, unless `held`."""
         rows = _complete(rows).append_column("why", rows["why"])
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.register("settled", rows)
             database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
             # A row that could not leave is found again by the next diff.
             database.execute(_INSERT_FAILED, [held, run_id, datetime.now(UTC)])
 
     def mark_unknown(self, rows: pa.Table, run_id: str, *, mirror: bool) -> None:
-        """Remember that nobody knows whether Brevo has rows of a plan as they were sent (S05).
-
-        Whatever their source says is news then, also what Brevo had accepted before. New rows of a
-        mirror are known from now on, so that they can leave it.
-        """
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.register("settled", _complete(rows))
             database.execute(_MARK_UNKNOWN)
             if mirror:
                 database.execute(_INSERT_UNKNOWN, [_UNKNOWN, run_id, datetime.now(UTC)])
 
     def advance(self, mapped: Path) -> None:
-        """Raise the versions of rows whose source is newer and says the same (S04).
-
-        Else a backfill of a date between the two versions would turn such a contact back.
-        """
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.execute(
                 "UPDATE rows SET version = m._version FROM read_parquet($mapped) AS m "
                 "WHERE key = m._key AND fingerprint = m._fingerprint AND version < m._version",
@@ -134,8 +104,7 @@ class Ledger:
             )
 
     def history(self, key: str) -> Known | None:
-        """Return what is known of one row, or None."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             found = database.execute(_HISTORY, [key]).fetchall()
         if not found:
             return None
@@ -144,8 +113,7 @@ class Ledger:
         return Known(**told | moments | {"lists": tuple(told["lists"] or ())})
 
     def release(self, keys: Sequence[str]) -> int:
-        """Let the next run send held rows again, as any that failed; give how many were held."""
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             wanted = [list(keys)]
             held = "held AND key IN (SELECT unnest(?))"
             count = value(database, f"SELECT count(*) FROM failed WHERE {held}", *wanted)
@@ -153,21 +121,16 @@ class Ledger:
         return int(count)
 
     def failed(self) -> pa.Table:
-        """Return the rows that were refused and not accepted since: key, reason, held, date."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             return database.sql(
                 "SELECT key, reason, held, sync_date, run_id FROM ledger.failed ORDER BY key"
             ).to_arrow_table()
 
     def forget_failures(self, mapped: Path) -> None:
-        """Forget the failures of rows that are not in the whole source any more, but no held one.
-
-        Such a row may come back, and may have arrived: that stays with a person.
-        """
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             if not value(database, "SELECT count(*) FROM ledger.failed"):
                 return
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.execute(
                 "DELETE FROM failed "
                 "WHERE NOT held AND key NOT IN (SELECT _key FROM read_parquet($mapped))",
@@ -175,38 +138,34 @@ class Ledger:
             )
 
     def has_snapshot(self, number: int) -> bool:
-        """Tell whether it is known who was on a list before the audience wrote to it."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             query = "SELECT count(*) > 0 FROM ledger.guests WHERE list = ?"
             return bool(value(database, query, number))
 
     def snapshot_members(self, number: int, members: Sequence[str]) -> None:
-        """Remember who is on a list already: a mirror leaves them there (S08)."""
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.execute(
                 "INSERT INTO guests SELECT $1, coalesce(list(key), []) FROM ("
                 "SELECT unnest($2) AS key EXCEPT SELECT key FROM rows)",
                 [number, list(members)],
             )
 
-    def campaign(self, name: str) -> "Made | None":
-        """Return the campaign of a name, if it was made."""
-        with self._file.reading() as database:
+    def campaign(self, name: str) -> Made | None:
+        with self._tables.reading() as database:
             found = database.execute(
                 "SELECT id, sent FROM ledger.campaigns WHERE name = ?", [name]
             ).fetchall()
         return Made(*found[0]) if found else None
 
     def made_campaign(self, name: str, number: int, *, sent: bool) -> None:
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             database.execute("DELETE FROM campaigns WHERE name = ?", [name])
             database.execute("INSERT INTO campaigns VALUES (?, ?, ?)", [name, number, sent])
 
     def finish(
         self, summary: Summary, *, last_sync: datetime | None, newest: datetime | None
     ) -> None:
-        """Remember a run; a moment that is given moves the watermark, and never back."""
-        with self._file.writing() as database:
+        with self._tables.writing() as database:
             rows = value(database, "SELECT count(*) FROM rows")
             if value(database, "SELECT count(*) FROM payloads") > 2 * _KEPT_PAYLOADS * rows:
                 database.execute(_FORGET_OLD_PAYLOADS)
@@ -221,19 +180,16 @@ class Ledger:
             )
 
     def last_sync(self) -> datetime | None:
-        """Return how far the incremental path has come; None if it has never succeeded."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             reached = value(database, "SELECT epoch_us(last_sync) FROM ledger.watermark")
         return _moment(reached) if reached is not None else None
 
     def present(self) -> int:
-        """Count the rows that Brevo holds because of this audience."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             return int(value(database, "SELECT count(*) FROM ledger.rows WHERE present"))
 
     def is_news(self, mapped: Path) -> bool:
-        """Tell whether any mapped row says something that Brevo has not accepted as it is."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             query = (
                 "SELECT count(*) > 0 FROM (SELECT 1 FROM read_parquet(?) AS m "
                 "ANTI JOIN ledger.rows AS r ON r.key = m._key "
@@ -242,8 +198,7 @@ class Ledger:
             return bool(value(database, query, str(mapped)))
 
     def lists_of(self, run_id: str) -> list[tuple[str | None, int, int]]:
-        """Count the rows that a run put on each list: `list_from`'s value, the id, the rows."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             return database.execute(
                 "SELECT list, id, count(*) FROM (SELECT list, unnest(lists) AS id "
                 "FROM ledger.rows WHERE run_id = ?) GROUP BY ALL ORDER BY 3 DESC, 2",
@@ -251,8 +206,7 @@ class Ledger:
             ).fetchall()
 
     def run_of(self, run_id: str) -> Summary:
-        """Return what a run did, by Dagster's id of it."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             found = value(
                 database,
                 "SELECT max_by(summary, finished_at) FROM ledger.runs WHERE run_id = ?",
@@ -260,13 +214,12 @@ class Ledger:
             )
         if found is None:
             raise InternalError(
-                "TAJO-901", f"the ledger {self._file} does not know run {run_id}", "Report this."
+                "TAJO-901", f"the ledger {self._tables} does not know run {run_id}", "Report this."
             )
         return Summary.of(json.loads(found))
 
     def runs(self, limit: int = 20) -> list[tuple[datetime, Summary]]:
-        """Return the latest runs with the moments at which they ended, the latest first."""
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             found = database.execute(
                 "SELECT epoch_us(finished_at), summary FROM ledger.runs "
                 "ORDER BY finished_at DESC LIMIT ?",
@@ -275,11 +228,7 @@ class Ledger:
         return [(_moment(ended), Summary.of(json.loads(told))) for ended, told in found]
 
     def confirmed_by(self, run_id: str) -> int:
-        """Count the rows of its extract that this run was the last to write.
-
-        Of a run that was tried again under the same id, only its last attempt counts.
-        """
-        with self._file.reading() as database:
+        with self._tables.reading() as database:
             return int(
                 value(
                     database,

@@ -259,6 +259,27 @@ DEFECTS: tuple[Defect, ...] = (
         ),
     ),
     Defect(
+        what="a line of the journal names its plan where it is today",
+        file="tajo_sf_pipeline/state/journal.py",
+        before='asdict(batch) | {"plan": self._from_home(Path(batch.plan))}',
+        after="asdict(batch)",
+        found_by=(f"{_JOURNAL}::test_s05_a_journal_moves_with_its_folder",),
+    ),
+    Defect(
+        what="a plan that 0.1 named by its absolute path is gone once the folder has moved",
+        file="tajo_sf_pipeline/state/journal.py",
+        before="return moved if plan.is_absolute() and moved.exists() else self._home / plan",
+        after="return self._home / plan",
+        found_by=(f"{_JOURNAL}::test_s05_a_plan_that_0_1_named_is_looked_for_where_the_folder_is",),
+    ),
+    Defect(
+        what="a dry run plans rows again that are in flight",
+        file="tajo_sf_pipeline/state/journal.py",
+        before="replace(paths, scratch=None).plans",
+        after="paths.plans",
+        found_by=(f"{_JOURNAL}::test_rows_in_flight_are_known_to_who_plans_apart",),
+    ),
+    Defect(
         what=("after a day the rows of a lost import count as accepted, and are never sent again"),
         file="tajo_sf_pipeline/engine/recovery.py",
         before=(
@@ -371,7 +392,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="closed letters, which hold personal data, are kept for ever",
         file="tajo_sf_pipeline/engine/retention.py",
-        before="DeadLetters(paths.dead_letters).prune(now - retention.dead_letters)",
+        before="dead_letters.prune(now - retention.dead_letters)",
         after="pass",
         found_by=(f"{_RETENTION}::test_s14_closed_letters_go_when_they_are_old",),
     ),
@@ -385,7 +406,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="nothing is ever removed: extracts of people stay for ever",
         file="tajo_sf_pipeline/engine/pipeline.py",
-        before="        prune(self.paths, self.settings.file.retention)\n",
+        before="        prune(self.paths, self.state.dead_letters, self.settings.file.retention)\n",
         after="",
         found_by=(f"{_DEAD}::test_extracts_are_kept_as_long_as_the_workspace_says",),
     ),

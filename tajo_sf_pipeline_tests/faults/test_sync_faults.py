@@ -268,7 +268,7 @@ def test_a_line_that_was_cut_off_announces_nothing(engine_of: MakeEngine) -> Non
     engine = engine_of()
     engine.paths.journal.parent.mkdir(parents=True)
     engine.paths.journal.write_bytes(b'{"sent": {"num')
-    assert () == Journal(engine.paths.journal).unsettled
+    assert () == Journal(engine.paths).unsettled
     assert 2 == engine.run(_people(2)).confirmed
 
 

@@ -23,8 +23,10 @@ from tajo_sf_pipeline.destinations.lookup import arrived, existing
 from tajo_sf_pipeline.engine import recovery
 from tajo_sf_pipeline.errors import GuardError, UncertainError, VendorOutageError
 from tajo_sf_pipeline.planning.plan import Plan
+from tajo_sf_pipeline.state.base import InFlightBatch
 from tajo_sf_pipeline.state.dead_letter import Filter
-from tajo_sf_pipeline.state.journal import InFlightBatch, Journal
+from tajo_sf_pipeline.state.journal import Journal
+from tajo_sf_pipeline.state.memory import StateInMemory
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience, person
 from tajo_sf_pipeline_tests.scripted_server import Answer, scripted
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -120,6 +122,18 @@ def test_a_retried_row_does_not_leave_the_list_that_it_was_to_leave(engine_of: M
     assert (engine.lists()["silver"],) == known.lists
 
 
+def test_s02_a_run_remembers_wherever_its_state_is(engine_of: MakeEngine) -> None:
+    """In memory too: the second run sends nothing, and no file of state was made."""
+    engine = engine_of()
+    engine.state = StateInMemory()
+    path = "/v3/contacts"
+    engine.account.change(faults=[{"status": 400, "method": "POST", "path": path, "times": 1}])
+    first, second = engine.run(_people(0, 1)), engine.run(_people(0, 1))
+    assert (1, 1, 1, 1) == (first.confirmed, first.failed, second.unchanged, second.confirmed)
+    assert {} == engine.dead_letters()
+    assert {"mapped", "plans"} >= {path.name for path in engine.home.iterdir()}
+
+
 # -- Rows that leave
 
 
@@ -128,7 +142,7 @@ def _delivery(engine: Engine, client: Client, own: int) -> Delivery:
     return Delivery(
         client=client,
         ledger=sync.ledger,
-        journal=Journal(engine.paths.journal),
+        journal=Journal(engine.paths),
         dead_letters=sync.dead_letters,
         audience=engine.audience,
         key=engine.audience.key,
@@ -235,7 +249,7 @@ def test_s05_rows_of_a_lost_import_are_in_doubt(
     engine = engine_of()
     engine.run(_people(0, 1))
     plan = engine.plan([person(0, FIRSTNAME="New"), person(1)])
-    journal = Journal(engine.paths.journal)
+    journal = Journal(engine.paths)
     number = journal.begin(_window(plan))
     if processes:
         journal.started(number, *processes)

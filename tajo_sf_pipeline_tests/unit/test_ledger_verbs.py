@@ -20,7 +20,8 @@ import pytest
 
 from tajo_sf_pipeline.planning.diff import WITHHELD, Wanted, compare
 from tajo_sf_pipeline.state import ledger as ledger_module
-from tajo_sf_pipeline.state.ledger import Known, Ledger, Made
+from tajo_sf_pipeline.state.base import Known, Made
+from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Planned, Summary
 from tajo_sf_pipeline.storage.arrow_file import rows_of
 

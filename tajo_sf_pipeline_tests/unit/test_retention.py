@@ -38,7 +38,7 @@ def test_s14_files_of_people_go_when_they_are_old(tmp_path: Path) -> None:
     ledger.parent.mkdir()
     ledger.touch()
     os.utime(ledger, (0, 0))
-    assert sorted(old) == sorted(prune(paths, KEPT, NOW))
+    assert sorted(old) == sorted(prune(paths, DeadLetters(paths.dead_letters), KEPT, NOW))
     assert [ledger] == [file for file in tmp_path.rglob("*") if file.is_file()]
 
 
@@ -46,7 +46,8 @@ def test_young_files_and_those_of_other_audiences_stay(tmp_path: Path) -> None:
     """Another audience's run removes its own."""
     young = _files(Paths(tmp_path, "vips"), age=timedelta(days=9))
     others = _files(Paths(tmp_path, "others"), age=timedelta(days=11))
-    assert [] == prune(Paths(tmp_path, "vips"), KEPT, NOW)
+    paths = Paths(tmp_path, "vips")
+    assert [] == prune(paths, DeadLetters(paths.dead_letters), KEPT, NOW)
     assert [True] * 8 == [file.exists() for file in (*young, *others)]
 
 
@@ -58,7 +59,7 @@ def test_s14_closed_letters_go_when_they_are_old(tmp_path: Path) -> None:
     dead_letters.add(rows, audience="others", sync_date=DAY, run_id="run", kind=VALIDATION)
     dead_letters.close(["a@example.com"], audience="others", run_id="later")
     soon, late = (datetime.now(UTC) + timedelta(days=days) for days in (29, 31))
-    prune(paths, KEPT, soon)
+    prune(paths, DeadLetters(paths.dead_letters), KEPT, soon)
     assert 2 == dead_letters.count(Filter())
-    prune(paths, KEPT, late)
+    prune(paths, DeadLetters(paths.dead_letters), KEPT, late)
     assert ["b@example.com"] == [dead_letter.key for dead_letter in dead_letters.find(Filter())]
