@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.destination import Kind
-from tajo_sf_pipeline.audience.field_mapping import Key
+from tajo_sf_pipeline.audience.destination import Key, Kind
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file, duckdb_pool
 from tajo_sf_pipeline.telemetry.masking import masked

@@ -6,8 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Kind
-from tajo_sf_pipeline.audience.field_mapping import Key
+from tajo_sf_pipeline.audience.destination import Key, Kind
 from tajo_sf_pipeline.planning.plan import FEW, Part, Plan, Route, parts
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file
