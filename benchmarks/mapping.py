@@ -31,7 +31,7 @@ from iso4217 import Currency
 from pydantic import TypeAdapter
 from xxhash import xxh3_64_intdigest
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.audience.field_mapping import FieldMapping, fitted
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.statement import Statement
@@ -94,13 +94,16 @@ def batches(rows: int) -> Iterator[pa.RecordBatch]:
         yield from database.sql(QUERY.format(rows=rows)).to_arrow_reader(BATCH)
 
 
+PEOPLE = ContactsDestination(list="People")
+
+
 def audience(mapping: dict[str, Any]) -> Audience:
     fields = TypeAdapter(FieldMapping).validate_python(mapping)
     return Audience(
         name="people",
         statement=Statement("SELECT 1", "benchmark"),
-        fields=fitted(fields, "contacts", "email", dated=False),
-        destination=Destination(list="People"),
+        fields=fitted(fields, PEOPLE, "email", dated=False),
+        destination=PEOPLE,
         schedule="@daily",
     )
 

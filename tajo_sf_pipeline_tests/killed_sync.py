@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline_tests.mapped_rows import Engine, audience
@@ -55,7 +57,7 @@ def main() -> None:
 
     failpoints.watcher = watch
     settings = {"mode": told["mode"], "on_uncertain": told["on_uncertain"], "verify": "off"}
-    to = Destination(**told["destination"])
+    to = TypeAdapter(Destination).validate_python(told["destination"])
     account = BrevoAccount(told["url"], told["key"])
     people = audience(told["name"], destination=to, **settings)
     Engine(Path(told["home"]), account, people).sync(run_id="killed").run()

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import Brevo
@@ -39,7 +39,7 @@ def audience(name: str = "people", sql: str = "SELECT 1", **settings: Any) -> Au
         name=name,
         statement=Statement(sql, f"sql/{name}.sql"),
         fields={},
-        destination=Destination(list=name),
+        destination=ContactsDestination(list=name),
         schedule="@daily",
     )
     return made.model_copy(update=settings)

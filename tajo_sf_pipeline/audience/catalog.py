@@ -158,14 +158,9 @@ def _audience(
             f"{statement.origin}: {name} has no field mapping",
             "Add a field_mapping to the audience, or to connectors.snowflake for all queries.",
         )
-    destination = file.destination
-    if destination.kind == "contacts" and not (
-        destination.list or destination.list_id or destination.list_from
-    ):
-        destination = destination.model_copy(update={"list": name})
     filled = {
         "description": file.description or f"The query in {Path(statement.origin).name}",
-        "destination": destination,
+        "destination": file.destination.named(name),
         "schedule": file.schedule or settings.snowflake.sync.schedule,
     }
     return Audience(
@@ -193,12 +188,12 @@ def _check_is_whole(
 def _fitted(
     name: str, file: Specification, mapping: Mapping[str, Field], statement: Statement
 ) -> Mapping[str, Field]:
-    kind = file.destination.kind
+    to = file.destination
     try:
-        return fitted(mapping, kind, file.key, dated=file.cursor is not None)
+        return fitted(mapping, to, file.key, dated=file.cursor is not None)
     except ValueError as error:
         raise ConfigurationError(
             "TAJO-134",
-            f"{statement.origin}: the field mapping of {name} does not fit {kind}: {error}",
+            f"{statement.origin}: the field mapping of {name} does not fit {to.kind}: {error}",
             "Correct the audience's `field_mapping`, `key` or `destination`.",
         ) from None

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, RootModel, model_validator
 from pydantic import Field as Option
 
 from tajo_sf_pipeline.audience import expression
-from tajo_sf_pipeline.audience.destination import Kind
+from tajo_sf_pipeline.audience.destination import Destination, Key, Kind
 from tajo_sf_pipeline.config.yaml_document import Model
 
 KEY_FIELD = "email"
@@ -31,7 +31,6 @@ CONTACT = "contact."
 
 _OF_EVENTS = frozenset({"event_id", "event_date"})
 
-Key = Literal["email", "ext_id", "sms"]
 TypeName = Literal[
     "text",
     "email",
@@ -262,26 +261,21 @@ class SharedMapping(RootModel[Annotated[FieldMapping, AfterValidator(_in_capital
     """The `field_mapping` of tajo.yaml, for all queries there: it is about contacts."""
 
 
-def key_target(kind: Kind, key: Key) -> str:
-    """Name the target that tells one row from another."""
-    if kind == "contacts":
-        return "SMS" if key == "sms" else key
-    return "event_id" if kind == "events" else "ext_id"
-
-
-def fitted(fields: Mapping[str, Field], kind: Kind, key: Key, *, dated: bool) -> dict[str, Field]:
+def fitted(
+    fields: Mapping[str, Field], to: Destination, key: Key, *, dated: bool
+) -> dict[str, Field]:
     """Return the fields as the destination has them; raise `ValueError` where they do not fit it.
 
     The attributes of contacts are in capitals; those of objects, and an event's properties, keep
     their own names. An event needs a date, unless rows are `dated` by a cursor.
     """
-    fit = {source: _renamed(field, kind) for source, field in fields.items()}
+    fit = {source: _renamed(field, to.kind) for source, field in fields.items()}
     targets = {field.to for field in fit.values()}
-    if key_target(kind, key) not in targets:
-        raise ValueError(f"no column is mapped to the key `{key_target(kind, key)}`")
-    if kind == "events" and not targets & {KEY_FIELD, "ext_id", *PHONES}:
+    if to.key_target(key) not in targets:
+        raise ValueError(f"no column is mapped to the key `{to.key_target(key)}`")
+    if to.kind == "events" and not targets & {KEY_FIELD, "ext_id", *PHONES}:
         raise ValueError("no column says whose an event is: map one to email, ext_id or sms")
-    if kind == "events" and not dated and "event_date" not in targets:
+    if to.kind == "events" and not dated and "event_date" not in targets:
         raise ValueError("no column says when an event was: map one to event_date")
     return fit
 

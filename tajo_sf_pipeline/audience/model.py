@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field, key_target
+from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field
 from tajo_sf_pipeline.audience.specification import Specification
 from tajo_sf_pipeline.audience.statement import Statement, Table
 from tajo_sf_pipeline.config.settings import Cron
@@ -29,7 +29,7 @@ class Audience(Specification):
     @property
     def key_target(self) -> str:
         """What tells one row from another: `email`, `ext_id`, `SMS` or `event_id`."""
-        return key_target(self.destination.kind, self.key)
+        return self.destination.key_target(self.key)
 
     @property
     def key_column(self) -> str:
@@ -39,9 +39,7 @@ class Audience(Specification):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns, lower-cased, that it reads beside its fields'."""
-        to = self.destination
-        beside = (to.list_from, to.event_from, to.association.column if to.association else None)
-        return tuple(name for name in (self.cursor, *beside) if name)
+        return tuple(name for name in (self.cursor, self.destination.column) if name)
 
     @property
     def clears(self) -> bool:

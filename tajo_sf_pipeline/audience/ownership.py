@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.errors import ConfigurationError
 
@@ -28,7 +27,7 @@ def with_one_owner_each(audiences: Iterable[Audience]) -> tuple[list[Audience], 
                 raise _two_owners(f"the Brevo attribute {name}", audience, other)
         settled.append(audience)
         for other in others:
-            what = _same_target(audience.destination, other.destination)
+            what = audience.destination.same_target(other.destination)
             if what and not (audience.shared and other.shared):
                 raise _two_owners(what, audience, other)
     return settled, notes
@@ -37,16 +36,6 @@ def with_one_owner_each(audiences: Iterable[Audience]) -> tuple[list[Audience], 
 def _without(audience: Audience, attribute: str) -> Audience:
     left = {source: field for source, field in audience.fields.items() if field.to != attribute}
     return audience.model_copy(update={"fields": left})
-
-
-def _same_target(mine: Destination, its: Destination) -> str | None:
-    """Say what two destinations have in common."""
-    for name, what in (("event", "the event"), ("object", "the objects")):
-        if getattr(mine, name) is not None and getattr(mine, name) == getattr(its, name):
-            return f"{what} {getattr(mine, name)}"
-    by_id = mine.list_id is not None and mine.list_id == its.list_id
-    by_name = mine.list is not None and (mine.folder, mine.list) == (its.folder, its.list)
-    return "the same list" if by_id or by_name else None
 
 
 def _two_owners(what: str, one: Audience, other: Audience) -> ConfigurationError:

@@ -8,8 +8,15 @@ import pydantic
 from pydantic import model_validator
 
 from tajo_sf_pipeline.audience.check_rules import Checks
-from tajo_sf_pipeline.audience.destination import ColumnName, Destination, Guards
-from tajo_sf_pipeline.audience.field_mapping import FieldMapping, Key
+from tajo_sf_pipeline.audience.destination import (
+    ColumnName,
+    ContactsDestination,
+    Destination,
+    Guards,
+    Key,
+    kind_of,
+)
+from tajo_sf_pipeline.audience.field_mapping import FieldMapping
 from tajo_sf_pipeline.audience.freshness import Freshness
 from tajo_sf_pipeline.config.duration import Duration
 from tajo_sf_pipeline.config.settings import Cron
@@ -39,7 +46,7 @@ class Specification(Model):
     cursor: ColumnName | None = None
     lookback: Duration = timedelta(hours=1)
     field_mapping: FieldMapping | None = None
-    destination: Destination = Destination()
+    destination: Destination = ContactsDestination()
     nulls: Literal["skip", "clear"] = "skip"
     consent: Consent = Consent()
     phone_region: str | None = pydantic.Field(default=None, pattern="^[A-Z]{2}$")
@@ -60,13 +67,12 @@ class Specification(Model):
     @classmethod
     def _events_are_appended(cls, given: Any) -> Any:
         """Take `append` for granted where the destination is an event."""
-        to = given.get("destination") if isinstance(given, dict) else None
-        events = isinstance(to, dict) and (to.get("event") or to.get("event_from"))
+        events = isinstance(given, dict) and kind_of(given.get("destination")) == "events"
         return {"mode": "append", **given} if events else given
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        events = self.destination.kind == "events"
+        events = self.destination.appends
         if (self.mode == "append") != events:
             raise ValueError("events are sent with `mode: append`, and `append` sends events")
         leaving = self.model_fields_set & {"on_leave", "allow_empty"}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.brevo import contacts, limits
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
@@ -18,7 +18,7 @@ _BAD_REQUEST, _NOT_FOUND = 400, 404
 _SETS: dict[Kind, str] = {"email": "emails", "ext_id": "extIds"}
 
 
-def list_id(client: Client, destination: Destination) -> int:
+def list_id(client: Client, destination: ContactsDestination) -> int:
     """Return the id of the destination's list; one that is named is made where it is not there.
 
     The name comes from the configuration alone, so a retry or a backfill finds the list that an

@@ -41,7 +41,7 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         table.add_column(name)
     for one in loaded:
         to = one.destination
-        where = f"list {to.list_id}" if to.list_id else f"{to.folder} / {to.list}"
+        where = f"{to.folder} / {to.list}" if to.list else to.as_text()
         table.add_row(one.name, where, one.schedule, ", ".join(one.attributes))
     console.print(table)
     for note in loaded.notes:

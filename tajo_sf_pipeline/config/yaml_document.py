@@ -7,7 +7,7 @@ until a run needs it, any other field refuses it.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -85,6 +85,17 @@ class Credential:
         raise PydanticCustomError("credential", "must be text that is not empty")
 
 
+def known_keys_only(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse, for pydantic, the first key that is not known, and suggest the near one."""
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+            raise PydanticCustomError(
+                "unknown_key", "unknown key `{key}`; {hint}", {"key": key, "hint": hint}
+            )
+
+
 class Model(BaseModel):
     """A frozen part of a YAML file that refuses keys it does not know and suggests the near one."""
 
@@ -99,14 +110,7 @@ class Model(BaseModel):
         if cls.model_config.get("extra") == "allow":
             return given
         given = {cls.other_spellings.get(str(key), str(key)): item for key, item in given.items()}
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        for key in given:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-                hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
-                raise PydanticCustomError(
-                    "unknown_key", "unknown key `{key}`; {hint}", {"key": key, "hint": hint}
-                )
+        known_keys_only(given, [field.alias or name for name, field in cls.model_fields.items()])
         return given
 
 

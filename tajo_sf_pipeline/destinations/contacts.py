@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import attributes, imports, limits, lists, verify
@@ -76,10 +77,12 @@ class ContactsWriter(Writer):
             attributes.create_missing(client, columns)
         else:
             attributes.check(client, columns)
-        if self.audience.destination.list_from is None:
-            return {None: lists.list_id(client, self.audience.destination)}
+        to = self.audience.destination
+        assert isinstance(to, ContactsDestination)
+        if to.list_from is None:
+            return {None: lists.list_id(client, to)}
         names = [part.list for part in plan.parts if part.list is not None]
-        return dict(lists.ids_of(client, self.audience.destination.folder, names).items())
+        return dict(lists.ids_of(client, to.folder, names).items())
 
     def begin(self, delivery: Delivery) -> None:
         """Remember whom others put on a list before the audience first writes to it (S08)."""

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tajo_sf_pipeline.audience.destination import Kind
 from tajo_sf_pipeline.audience.field_mapping import CONTACT, FLAGS, PHONES
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import NEVER
@@ -37,6 +38,12 @@ _WITHOUT_KEY = {
     "ext_id": "has no ext_id",
     "SMS": "has no phone number",
     "event_id": "has no event id",
+}
+# What a destination's own column becomes, and what a row without a value there lacks.
+_OF_DESTINATION: Mapping[Kind, tuple[str, str | None]] = {
+    "contacts": ("_list", "has no list"),
+    "events": ("_event", "has no event name"),
+    "objects": ("_linked", None),
 }
 
 
@@ -121,21 +128,16 @@ class Mapper:
     ) -> dict[str, pa.Array]:
         """Read what the destination wants beside the fields; a row without it is rejected."""
         to, beside = self._audience.destination, {}
-        for name, column, reason in (
-            ("_list", to.list_from, "has no list"),
-            ("_event", to.event_from, "has no event name"),
-            ("_linked", to.association.column if to.association else None, None),
-        ):
-            if column is not None:
-                place = self._sources.index(column)
-                beside[name] = text(batch.column(place)).values
-                if reason:
-                    missing = _missing(beside[name], reason)
-                    reasons.add(batch.schema.names[place], REQUIRED, missing, beside[name])
-        if to.event_from is not None:
-            name = batch.schema.names[self._sources.index(to.event_from)]
-            wrong = payload_builders.wrong_names(beside["_event"])
-            reasons.add(name, "event name", wrong, beside["_event"])
+        if to.column is not None:
+            name, missing = _OF_DESTINATION[to.kind]
+            place = self._sources.index(to.column)
+            column = batch.schema.names[place]
+            beside[name] = values = text(batch.column(place)).values
+            if missing:
+                reasons.add(column, REQUIRED, _missing(values, missing), values)
+            if to.kind == "events":
+                wrong = payload_builders.wrong_names(values)
+                reasons.add(column, "event name", wrong, values)
         if to.kind == "events":
             nobody = payload_builders.of_nobody(made)
             reasons.add(self.key_name, REQUIRED, nobody, made[self._key.to])

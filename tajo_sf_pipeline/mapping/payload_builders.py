@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import ObjectsDestination
 from tajo_sf_pipeline.audience.field_mapping import CONTACT, FLAGS, Nulls
 from tajo_sf_pipeline.mapping.json_payload import (
     Member,
@@ -90,7 +90,7 @@ def events(
 
 
 def objects(
-    keys: pa.Array, fields: Sequence[Made], to: Destination, linked: pa.Array | None
+    keys: pa.Array, fields: Sequence[Made], to: ObjectsDestination, linked: pa.Array | None
 ) -> pa.Array:
     """Return a record, with the link to `linked`, the ext_id of another, where a row has one."""
     attributes = [field.member() for field in fields if field.to != "ext_id"]

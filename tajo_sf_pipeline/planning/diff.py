@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.field_mapping import Key
+from tajo_sf_pipeline.audience.destination import Key
 from tajo_sf_pipeline.audience.specification import Mode
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file, parquet

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tajo_sf_pipeline.audience.destination import Campaign, Destination, Sender
+from tajo_sf_pipeline.audience.destination import Campaign, ContactsDestination, Sender
 from tajo_sf_pipeline.brevo import campaigns, contacts, error_translation, events, imports, lists
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import Flags, Identifier
@@ -261,8 +261,8 @@ def test_s15_a_list_is_made_once_though_the_answer_is_lost(
 ) -> None:
     """Whether Brevo had made it or not, there is one list of that name, in one folder."""
     brevo.change(faults=[{"status": 502, "method": "POST", "path": path, "after": after}])
-    made = lists.list_id(account, Destination(list="Once", folder="Only"))
-    assert made == lists.list_id(account, Destination(list="Once", folder="Only"))
+    made = lists.list_id(account, ContactsDestination(list="Once", folder="Only"))
+    assert made == lists.list_id(account, ContactsDestination(list="Once", folder="Only"))
     assert {"Once": 0} == brevo.lists()
     folders = account.get("/contacts/folders", limit=50)["folders"]
     assert 1 == [folder["name"] for folder in folders].count("Only")
@@ -408,7 +408,7 @@ def test_s09_no_write_resubscribes_as_a_side_effect(account: Client, brevo: Brev
 
     A body that blocklists does that to its own contacts.
     """
-    list_id = lists.list_id(account, Destination(list="L"))
+    list_id = lists.list_id(account, ContactsDestination(list="L"))
     contacts.upsert(account, CONTACT, flags=Flags(email_blacklisted=True))
     contacts.upsert(account, CONTACT, lists=[list_id])
     contacts.update(account, JANE, CONTACT, flags=Flags(sms_blacklisted=True))
@@ -450,7 +450,7 @@ def test_s07_one_bad_address_does_not_keep_the_others_off_a_list(
     account: Client, brevo: BrevoAccount
 ) -> None:
     """A call that is refused whole is split until the bad address stands alone."""
-    list_id = lists.list_id(account, Destination(list="L"))
+    list_id = lists.list_id(account, ContactsDestination(list="L"))
     good = [f"p{n}@example.com" for n in range(5)]
     for email in good:
         contacts.upsert(account, json.dumps({"email": email}).encode(), lists=[list_id])
@@ -463,7 +463,7 @@ def test_s07_one_bad_address_does_not_keep_the_others_off_a_list(
 
 def test_contacts_by_phone_leave_a_list_one_by_one(account: Client, brevo: BrevoAccount) -> None:
     """A list's own calls take no phone numbers; who is not there is told."""
-    list_id = lists.list_id(account, Destination(list="L"))
+    list_id = lists.list_id(account, ContactsDestination(list="L"))
     contacts.upsert(account, b'{"attributes":{"SMS":"+33612345678"}}', lists=[list_id])
     numbers = ["+33612345678", "+33699999999"]
     assert {"L": 1} == brevo.lists()
@@ -542,7 +542,7 @@ def test_s10_names_arrive_as_they_are(account: Client, brevo: BrevoAccount, rout
         for n, name in enumerate(NAMES)
     ]
     if route == "import":
-        list_id = lists.list_id(account, Destination(list='L "1"; سارة 🦊'))
+        list_id = lists.list_id(account, ContactsDestination(list='L "1"; سارة 🦊'))
         batch = pa.record_batch({"_payload": pa.array(rows, pa.string())})
         [(_, body)] = imports.bodies([batch], [list_id], clear=False)
         _await_import(account, imports.start(account, body))

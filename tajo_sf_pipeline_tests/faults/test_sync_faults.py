@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import EventsDestination
 from tajo_sf_pipeline.errors import ConfigurationError, TajoError, VendorOutageError
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.state.journal import Journal
@@ -50,7 +50,7 @@ def _events(engine_of: MakeEngine, on_uncertain: str) -> Engine:
     engine = engine_of(
         mode="append",
         on_uncertain=on_uncertain,
-        destination=Destination(event="order_completed"),
+        destination=EventsDestination(event="order_completed"),
     )
     for number in range(5):
         httpx.post(

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Destination, Guards
+from tajo_sf_pipeline.audience.destination import EventsDestination, Guards
 from tajo_sf_pipeline.errors import GuardError
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience, person
@@ -223,7 +223,7 @@ def _event(number: int, **properties: Any) -> dict[str, Any]:
 
 def test_append_sends_every_event_once(engine_of: MakeEngine) -> None:
     """An event id that Brevo has taken is never sent again, whatever else of its row changes."""
-    engine = engine_of(mode="append", destination=Destination(event="order_completed"))
+    engine = engine_of(mode="append", destination=EventsDestination(event="order_completed"))
     for number in range(3):
         _add_by_hand(engine, f"p{number}@example.com")
     assert (2,) == _told(engine.run([_event(0), _event(1)]), "confirmed")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Campaign, Destination, Guards
+from tajo_sf_pipeline.audience.destination import Campaign, ContactsDestination, Guards
 from tajo_sf_pipeline.errors import RefusedError
 from tajo_sf_pipeline_tests.mapped_rows import Engine, audience, person
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
@@ -39,7 +39,7 @@ def test_a_contact_that_changes_its_list_leaves_the_old_one(
     engine_of: MakeEngine, many: int
 ) -> None:
     """There is a list for each value; who has another value joins and leaves in the same run."""
-    engine = engine_of(destination=Destination(list_from="segment"))
+    engine = engine_of(destination=ContactsDestination(list_from="segment"))
     first = engine.run(_in("gold", *range(many)) + _in("silver", many))
     assert (many + 1, 0) == (first.confirmed, first.failed)
     second = engine.run(_in("gold", 0) + _in("silver", *range(1, many + 1)))
@@ -53,7 +53,7 @@ def test_a_contact_that_changes_its_list_leaves_the_old_one(
 
 def test_a_contact_without_a_list_leaves_its_list(engine_of: MakeEngine) -> None:
     """A row whose column is empty stays a contact and is on none of the lists."""
-    engine = engine_of(destination=Destination(list_from="segment"))
+    engine = engine_of(destination=ContactsDestination(list_from="segment"))
     engine.run(_in("gold", 1, 2))
     run = engine.run([*_in("gold", 1), {**person(2), "list": None}])
     assert (1, True) == (run.confirmed, run.conserved)
@@ -65,7 +65,7 @@ def test_lists_by_column_of_a_mirror(engine_of: MakeEngine) -> None:
     """Who leaves the source leaves the list on which his value had put him."""
     engine = engine_of(
         mode="mirror",
-        destination=Destination(list_from="segment"),
+        destination=ContactsDestination(list_from="segment"),
         guards=Guards(max_removed="100%"),
     )
     engine.run(_in("gold", 1, 2) + _in("silver", 3))
@@ -170,7 +170,7 @@ def test_campaign_is_made_once(engine_of: MakeEngine, send: bool, path: str, sta
     campaign = Campaign(
         name="Welcome", subject="Hello", sender={"id": 1}, html="<p>Hello</p>", send=send
     )
-    engine = engine_of(destination=Destination(list="people", campaign=campaign))
+    engine = engine_of(destination=ContactsDestination(list="people", campaign=campaign))
     for number in range(2):
         engine.run([person(number)], path=path)
     [made] = _campaigns(engine)

@@ -12,7 +12,12 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Campaign, Destination, Guards
+from tajo_sf_pipeline.audience.destination import (
+    Campaign,
+    ContactsDestination,
+    EventsDestination,
+    Guards,
+)
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.imports import Finished
 from tajo_sf_pipeline.config.limit import Limit
@@ -96,7 +101,7 @@ def test_s06_a_refused_row_of_a_window_is_kept_until_it_arrives(engine_of: MakeE
 def test_a_campaign_waits_until_every_row_has_arrived(engine_of: MakeEngine) -> None:
     """Nobody is left out of it because Brevo refused him once."""
     campaign = Campaign(name="Welcome", subject="Hello", sender={"id": 1}, html="<p>Hello</p>")
-    engine = engine_of(destination=Destination(list="people", campaign=campaign))
+    engine = engine_of(destination=ContactsDestination(list="people", campaign=campaign))
     _refuse(engine, "p1@example.com")
     engine.run(_people(0, 1))
     assert 0 == engine.account.count("campaigns")
@@ -107,7 +112,7 @@ def test_a_campaign_waits_until_every_row_has_arrived(engine_of: MakeEngine) -> 
 
 def test_a_retried_row_does_not_leave_the_list_that_it_was_to_leave(engine_of: MakeEngine) -> None:
     """As it is, not as it should be: the retry forgets the old list, and the contact is on both."""
-    engine = engine_of(sql=WINDOWED, destination=Destination(list_from="segment"))
+    engine = engine_of(sql=WINDOWED, destination=ContactsDestination(list_from="segment"))
     engine.run([{**person(1), "list": "gold"}])
     path = "/v3/contacts/p1*"
     engine.account.change(faults=[{"status": 400, "method": "PUT", "path": path}])
@@ -283,7 +288,7 @@ def test_s02_a_number_that_a_report_names_is_not_confirmed(engine_of: MakeEngine
 
 def test_s02_events_that_were_not_sent_are_without_an_answer(engine_of: MakeEngine) -> None:
     """An outage in the middle of a batch: their letters stay open, for nothing became of them."""
-    engine = engine_of(mode="append", destination=Destination(event="order_completed"))
+    engine = engine_of(mode="append", destination=EventsDestination(event="order_completed"))
     plan = engine.plan([{"key": f"o-{number}", "payload": "{}"} for number in range(3)])
     told = ("TAJO-513", "an outage", "Wait.")
     error = UncertainError(*told, uncertain=(), unsent=(1, 2), refused={0: "no"})

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.audience.catalog import Audiences
+from tajo_sf_pipeline.audience.destination import Destination
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.errors import ConfigurationError
@@ -197,6 +199,60 @@ def test_s12_lists_of_one_name_in_two_folders_are_two(folder: Folder) -> None:
     folder.pair("buyers", "LTV_SCORE", destination={"list": "People", "folder": "A"})
     folder.pair("vips", "CHURN_RISK", destination={"list": "People", "folder": "B"})
     assert ["buyers", "vips"] == list(folder.load().by_name)
+
+
+_EVENTS = {"email": "email", "id": "event_id", "at": "event_date"}
+
+
+@pytest.mark.parametrize(
+    ("destination", "fields", "what"),
+    [
+        ({"event": "paid"}, _EVENTS, "the event paid"),
+        ({"object": "car"}, {"id": "ext_id"}, "the objects car"),
+    ],
+    ids=["event", "object"],
+)
+def test_s12_two_owners_of_events_and_of_records(
+    folder: Folder, destination: dict[str, str], fields: dict[str, str], what: str
+) -> None:
+    """Two audiences that write one event, or one type of object, are refused."""
+    for name in ("buyers", "vips"):
+        folder.pair(name, field_mapping=fields, destination=destination)
+    assert folder.refusal().happened.startswith(f"two audiences write {what}: buyers (")
+
+
+def test_s12_a_column_may_name_what_another_audience_writes(folder: Folder) -> None:
+    """Which lists and events a column names, only a run knows: that is not judged when loading."""
+    for name in ("buyers", "vips"):
+        folder.pair(name, destination={"list_from": "segment"})
+        folder.pair(f"of_{name}", field_mapping=_EVENTS, destination={"event_from": "what"})
+    assert {"buyers", "vips", "of_buyers", "of_vips"} == folder.load().by_name.keys()
+
+
+@pytest.mark.parametrize(
+    ("destination", "expected"),
+    [
+        ({}, ("contacts", "list None in folder 'Tajo'", "SMS", None, False)),
+        ({"list": "VIPs"}, ("contacts", "list 'VIPs' in folder 'Tajo'", "SMS", None, False)),
+        ({"list_id": 42, "event": None}, ("contacts", "list 42", "SMS", None, False)),
+        (
+            {"list_from": " Segment "},
+            ("contacts", "a list for each segment in folder 'Tajo'", "SMS", "segment", False),
+        ),
+        ({"event": "paid", "list": None}, ("events", "event paid", "event_id", None, True)),
+        ({"event_from": "What"}, ("events", "events named by what", "event_id", "what", True)),
+        (
+            {"object": "car", "association": {"column": "OWNER"}},
+            ("objects", "objects of type car", "ext_id", "owner", False),
+        ),
+    ],
+)
+def test_a_destination_is_told_by_its_keys(
+    destination: dict[str, Any], expected: tuple[object, ...]
+) -> None:
+    """Which key has a value says of which kind it is, and the kind says the rest of itself."""
+    to = TypeAdapter[Destination](Destination).validate_python(destination)
+    assert expected == (to.kind, to.as_text(), to.key_target("sms"), to.column, to.appends)
 
 
 def test_s12_shared_in_both_is_allowed(folder: Folder) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import (
     attributes,
@@ -176,7 +176,7 @@ def test_s16_a_list_id_that_brevo_does_not_have_is_told_before_a_write(
     """The configuration is wrong, and nothing else is asked."""
     server.will(Answer(404, {"code": "document_not_found", "message": "List not found"}))
     with pytest.raises(ConfigurationError) as caught:
-        lists.list_id(client, Destination(list_id=44))
+        lists.list_id(client, ContactsDestination(list_id=44))
     assert ("TAJO-117", 1) == (caught.value.code, len(server.asked))
 
 

@@ -19,6 +19,7 @@ from tajo_sf_pipeline_tests.columns import COLUMNS
 from tajo_sf_pipeline_tests.mapped_rows import audience
 
 FIELDS = TypeAdapter(FieldMapping)
+DESTINATION: TypeAdapter[Destination] = TypeAdapter(Destination)
 WINDOW_END = datetime(2026, 3, 2, tzinfo=UTC)
 MOMENT = "2026-03-01T23:30:00.123456+00:00"
 
@@ -348,10 +349,10 @@ FORMS = {
 
 def _fingerprint(settings: dict[str, Any], row: dict[str, Value]) -> int:
     """Map one row, of which nothing may be rejected, and give its fingerprint."""
-    destination = Destination.model_validate(settings.get("destination", {"list": "VIPs"}))
+    destination = DESTINATION.validate_python(settings.get("destination", {"list": "VIPs"}))
     key, cursor = settings.get("key", "email"), settings.get("cursor")
     mapping = FIELDS.validate_python(settings["fields"])
-    fields: dict[str, Field] = fitted(mapping, destination.kind, key, dated=cursor is not None)
+    fields: dict[str, Field] = fitted(mapping, destination, key, dated=cursor is not None)
     own = ("fields", "destination", "timezone")
     more = {name: value for name, value in settings.items() if name not in own}
     made = audience(fields=fields, destination=destination, **more)

@@ -26,15 +26,13 @@ WINDOW_END = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def _audience(case: dict[str, Any]) -> Audience:
-    destination = _destination(case)
     return Audience(
         name="vips",
         statement=Statement("SELECT 1", "sql/vips.sql"),
         fields=_fields(case),
         optional=case.get("optional", False),
         cursor=case.get("cursor"),
-        destination=destination,
-        mode="append" if destination.kind == "events" else "upsert",
+        destination=_destination(case),
         nulls=case.get("nulls", "skip"),
         schedule="0 6 * * *",
         key=case.get("key", "email"),
@@ -44,16 +42,17 @@ def _audience(case: dict[str, Any]) -> Audience:
 
 
 FIELDS = TypeAdapter(FieldMapping)
+DESTINATION: TypeAdapter[Destination] = TypeAdapter(Destination)
 
 
 def _fields(case: dict[str, Any]) -> dict[str, Field]:
     mapping = FIELDS.validate_python(case["field_mapping"])
     destination = _destination(case)
-    return fitted(mapping, destination.kind, case.get("key", "email"), dated="cursor" in case)
+    return fitted(mapping, destination, case.get("key", "email"), dated="cursor" in case)
 
 
 def _destination(case: dict[str, Any]) -> Destination:
-    return Destination.model_validate(case.get("destination", {"list": "VIPs"}))
+    return DESTINATION.validate_python(case.get("destination", {"list": "VIPs"}))
 
 
 def _rows(case: dict[str, Any]) -> pa.RecordBatch:

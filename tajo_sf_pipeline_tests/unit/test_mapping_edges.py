@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Destination
+from tajo_sf_pipeline.audience.destination import ObjectsDestination
 from tajo_sf_pipeline.audience.field_mapping import Field
 from tajo_sf_pipeline.errors import MappingError
 from tajo_sf_pipeline.mapping import text_bytes
@@ -93,10 +93,10 @@ def test_s03_records_of_another_type_are_sent_though_they_say_the_same() -> None
     """The type of an object changes its request, and so the fingerprint of its rows."""
     fields = {"id": Field(to="ext_id")}
     rows = pa.record_batch({"ID": pa.array(["c-1"])})
-    made = audience(fields=fields, destination=Destination(object="car"))
+    made = audience(fields=fields, destination=ObjectsDestination(object="car"))
     found = [
         Mapper(
-            made.model_copy(update={"destination": Destination(object=name)}),
+            made.model_copy(update={"destination": ObjectsDestination(object=name)}),
             rows.schema,
             timezone="UTC",
             window_end=WINDOW_END,

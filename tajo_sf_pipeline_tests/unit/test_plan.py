@@ -6,8 +6,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.destination import Destination, Kind
-from tajo_sf_pipeline.audience.field_mapping import Key
+from tajo_sf_pipeline.audience.destination import (
+    ContactsDestination,
+    Destination,
+    EventsDestination,
+    Key,
+    Kind,
+    ObjectsDestination,
+)
 from tajo_sf_pipeline.audience.specification import OnLeave
 from tajo_sf_pipeline.destinations import contacts, events, objects
 from tajo_sf_pipeline.destinations.contacts import FEW
@@ -30,9 +36,9 @@ SCHEMA = pa.schema(
 )
 Group = tuple[str, str | None, int]  # category, list, rows
 _TO: dict[Kind, Destination] = {
-    "contacts": Destination(list="people"),
-    "events": Destination(event="paid"),
-    "objects": Destination(object="car"),
+    "contacts": ContactsDestination(list="people"),
+    "events": EventsDestination(event="paid"),
+    "objects": ObjectsDestination(object="car"),
 }
 _EVERY = (
     *(contacts.SINGLE, contacts.IMPORT, contacts.LIST_REMOVE, events.EVENTS),
@@ -136,7 +142,9 @@ def test_parts_stand_in_the_files_order_and_know_their_bytes(tmp_path: Path) -> 
     """By category and list, one after the other; many rows without a list go one by one."""
     groups: list[Group] = [("leave", None, 2), ("plain", "a", MANY), ("plain", "b", 3)]
     rows = _rows(*groups, ("plain", None, MANY), payload='{"a":"é"}')
-    found = parts(_file(tmp_path, rows), _routing(destination=Destination(list_from="class")))
+    found = parts(
+        _file(tmp_path, rows), _routing(destination=ContactsDestination(list_from="class"))
+    )
     assert [
         ("leave", None, "list_remove", 0, 2),
         ("plain", "a", "import", 2, MANY),
