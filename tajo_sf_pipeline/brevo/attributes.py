@@ -9,7 +9,6 @@ from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.errors import MappingError, RefusedError
 
-LONGEST_OPTION = 200  # developers.brevo.com/reference/createattribute
 _CHOICES = frozenset({"category", "multiple-choice"})
 # They belong to every contact and are not listed.
 _BUILT_IN = frozenset({"EMAIL", "SMS", "WHATSAPP", "LANDLINE_NUMBER", "EXT_ID"})

@@ -1,7 +1,7 @@
 """Campaign drafts: made once by their name, and sent only by a call of its own."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tajo_sf_pipeline.audience.destination import Campaign
@@ -60,17 +60,7 @@ def _form(campaign: Campaign, lists: Sequence[int]) -> dict[str, Any]:
 
 def _named(client: Client, name: str) -> int | None:
     """Look through all campaigns, sent ones too: a sent draft is not made a second time."""
-    return min((item["id"] for item in _all(client) if item.get("name") == name), default=None)
-
-
-def _all(client: Client) -> Iterator[dict[str, Any]]:
-    offset = 0
-    while True:
-        page = client.get(
-            "/emailCampaigns", limit=_PAGE, offset=offset, sort="desc", excludeHtmlContent="true"
-        )
-        campaigns = page.get("campaigns") or []
-        yield from campaigns
-        offset += len(campaigns)
-        if len(campaigns) < _PAGE:
-            return
+    every = client.pages(
+        "/emailCampaigns", "campaigns", _PAGE, sort="desc", excludeHtmlContent="true"
+    )
+    return min((item["id"] for item in every if item.get("name") == name), default=None)

@@ -98,6 +98,21 @@ class Client:
             raise unreadable(answer)
         return found
 
+    def pages(
+        self, path: str, name: str, size: int, **parameters: str | int
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what a listing has under `name`, page after page as long as somebody asks.
+
+        `size` is the most that the listing gives at once; a shorter page is its last.
+        """
+        offset = 0
+        while True:
+            page = self.get(path, limit=size, offset=offset, **parameters).get(name) or []
+            yield from page
+            offset += len(page)
+            if len(page) < size:
+                return
+
     def post(self, path: str, body: bytes, *, repeatable: bool = True) -> Any:
         """Send a body that is JSON already; give the answer's JSON, or None where it has none."""
         return _json(self._answered("POST", path, body, repeatable=repeatable))

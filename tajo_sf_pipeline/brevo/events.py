@@ -45,21 +45,14 @@ def happened(client: Client, names: Sequence[str], first: date, last: date) -> I
     Each has `contact_id`, `event_name`, `event_date`, `event_properties`. Raises `RefusedError`.
     """
     for name in names:
-        offset = 0
-        while True:
-            page = client.get(
-                "/events",
-                event_name=name,
-                startDate=first.isoformat(),
-                endDate=last.isoformat(),
-                limit=_PAGE,
-                offset=offset,
-            )
-            events = page.get("events") or []
-            yield from events
-            offset += len(events)
-            if len(events) < _PAGE:
-                break
+        yield from client.pages(
+            "/events",
+            "events",
+            _PAGE,
+            event_name=name,
+            startDate=first.isoformat(),
+            endDate=last.isoformat(),
+        )
 
 
 def _refused(answer: Any) -> dict[int, str]:

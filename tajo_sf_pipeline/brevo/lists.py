@@ -1,7 +1,7 @@
 """Lists and folders: found by name, or made once; and who is on a list."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tajo_sf_pipeline.audience.destination import ContactsDestination
@@ -45,13 +45,9 @@ def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int
 
 def members(client: Client, list_id: int, kind: Kind) -> list[str]:
     """Return the keys of the contacts that are on a list, 500 a call."""
-    found: list[str] = []
     path = f"/contacts/lists/{list_id}/contacts"
-    while True:
-        page = client.get(path, limit=_MEMBERS, offset=len(found), sort="asc").get("contacts") or []
-        found += [key_of(contact, kind) for contact in page]
-        if len(page) < _MEMBERS:
-            return [key for key in found if key]
+    found = client.pages(path, "contacts", _MEMBERS, sort="asc")
+    return [key for contact in found if (key := key_of(contact, kind))]
 
 
 def remove(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
@@ -142,16 +138,6 @@ def _made(client: Client, listing: str, kind: str, wanted: dict[str, Any]) -> in
 def _by_name(client: Client, path: str, kind: str) -> dict[str, int]:
     """Return every id by its name; of several with one name the oldest."""
     found: dict[str, int] = {}
-    for item in _all(client, path, kind):
+    for item in client.pages(path, kind, _PAGE, sort="asc"):
         found[item["name"]] = min(item["id"], found.get(item["name"], item["id"]))
     return found
-
-
-def _all(client: Client, path: str, kind: str) -> Iterator[dict[str, Any]]:
-    offset = 0
-    while True:
-        page = client.get(path, limit=_PAGE, offset=offset, sort="asc").get(kind) or []
-        yield from page
-        offset += len(page)
-        if len(page) < _PAGE:
-            return

@@ -133,18 +133,12 @@ def _many(client: Client, rows: pa.Table, kind: Kind, since: datetime) -> dict[s
     wanted = {_normal(kind, key) for key in rows["_key"].to_pylist()}
     moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     held: dict[str, dict[str, Any]] = {}
-    offset = 0
-    while wanted - held.keys():
-        page = client.get(
-            "/contacts", limit=_PAGE, offset=offset, sort="asc", modifiedSince=moment
-        ).get("contacts")
-        for contact in page or []:
-            key = _normal(kind, key_of(contact, kind))
-            if key in wanted:
-                held[key] = contact
-        offset += len(page or [])
-        if len(page or []) < _PAGE:
-            break
+    for contact in client.pages("/contacts", "contacts", _PAGE, sort="asc", modifiedSince=moment):
+        key = _normal(kind, key_of(contact, kind))
+        if key in wanted:
+            held[key] = contact
+            if len(held) == len(wanted):
+                break
     return held
 
 

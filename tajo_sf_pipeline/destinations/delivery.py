@@ -27,8 +27,7 @@ _FROM_EXTRACT = pa.array(["create", "update"])
 class Receipt:
     """What became of a plan's rows: `pending` ones have no answer yet.
 
-    `removed` and `retried` are rows that the extract does not have; `left_over` counts those of
-    them that failed or have no answer.
+    `removed` and `retried` are rows that the extract does not have.
     """
 
     confirmed: int = 0
@@ -36,7 +35,6 @@ class Receipt:
     pending: int = 0
     removed: int = 0
     retried: int = 0
-    left_over: int = 0
     in_doubt: list[str] = field(default_factory=list)
     came_back: list[str] = field(default_factory=list)
 
@@ -56,13 +54,11 @@ class Receipt:
             self.came_back += back["_key"].to_pylist()
         else:
             self.failed += extracted
-            self.left_over += rows.num_rows - extracted
 
     def wait_for(self, rows: pa.Table) -> None:
         """Count rows whose answer is not known when the run ends."""
         extracted = int(pc.sum(pc.is_in(rows["action"], value_set=_FROM_EXTRACT)).as_py() or 0)
         self.pending += extracted
-        self.left_over += rows.num_rows - extracted
         self.in_doubt += rows["_key"].to_pylist()
 
 

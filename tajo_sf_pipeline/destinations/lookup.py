@@ -2,8 +2,8 @@
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ def arrived(client: Client, payloads: Sequence[str]) -> list[bool]:
     try:
         shown = {
             _identity(event["contact_id"], event)
-            for event in _shown(client, names, first, last)
+            for event in events.happened(client, names, first, last)
             if event.get("contact_id") is not None  # of nobody: it cannot be told from others
         }
         contacts_of = functools.cache(lambda told: _contact(client, json.loads(told)))
@@ -54,26 +54,12 @@ def existing(client: Client, keys: pa.Array, kind: Kind) -> pa.Array:
         return pa.array(found, pa.string())
     unknown = set(keys.to_pylist())
     found = []
-    for contact in _account(client):
+    for contact in client.pages("/contacts", "contacts", _PAGE, sort="asc"):
         key = str(contact.get("email") or "").lower()
         if key in unknown:
             unknown.discard(key)
             found.append(key)
     return pa.array(sorted(found), pa.string())
-
-
-def _account(client: Client) -> Iterator[dict[str, Any]]:
-    offset = 0
-    while True:
-        page = client.get("/contacts", limit=_PAGE, offset=offset, sort="asc").get("contacts") or []
-        yield from page
-        offset += len(page)
-        if len(page) < _PAGE:
-            return
-
-
-def _shown(client: Client, names: Sequence[str], first: date, last: date) -> Iterator[Any]:
-    yield from events.happened(client, names, first, last)
 
 
 def _contact(client: Client, identifiers: dict[str, Any]) -> Any:

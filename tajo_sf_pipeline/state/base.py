@@ -1,8 +1,9 @@
 """The seam of state: what a run remembers, and how one writer is ensured, wherever it is kept.
 
 `files` keeps it in files of one machine, `memory` for a test's own process. All of it may hold
-people's data. Every verb raises `ConfigurationError` where the state cannot be read or written, was
-written by a later version, or stays in somebody else's hands; nothing is changed then.
+people's data. Where a verb raises, nothing is changed: `BusyError` while somebody else keeps the
+state, `LocalStorageError` where a disk is full, `ConfigurationError` where what is there is
+damaged or was written by a later version.
 """
 
 from collections.abc import Sequence
@@ -273,8 +274,8 @@ class State(Protocol):
     def writing(self, audience: str, run_id: str | None = None) -> AbstractContextManager[None]:
         """Be the audience's one writer, whichever process or thread asks.
 
-        Waits a little for another, then raises `BusyError` (TAJO-145), which names that one as far
-        as it is known: `run_id` is what others are told of this one. A writer that dies lets go.
+        Waits a little for another, then raises `BusyError` (TAJO-145); `run_id` is what whoever
+        waits is told of this writer, where that can be known. A writer that dies lets go.
         """
 
     @property

@@ -17,7 +17,7 @@ class StateInFiles(base.State):
     """The files of one home, each made when it is first written; `patience` is in seconds."""
 
     home: Path
-    patience: float | None = None
+    patience: float | None = None  # for a writer's lock; None: as usual
 
     def ledger(self, audience: str) -> base.Ledger:
         return Ledger(self._paths(audience).ledger)
@@ -33,7 +33,7 @@ class StateInFiles(base.State):
         return DeadLetters(self._paths("").dead_letters)
 
     def writing(self, audience: str, run_id: str | None = None) -> AbstractContextManager[None]:
-        return one_writer(self._paths(audience).ledger, run_id, self.patience)
+        return one_writer(self._paths(audience).ledger, run_id, patience=self.patience)
 
     @property
     def budget(self) -> Path:

@@ -14,7 +14,7 @@ from tajo_sf_pipeline.state import base, failpoints, ledger_schema
 from tajo_sf_pipeline.state.base import InFlightBatch
 from tajo_sf_pipeline.state.dead_letters import DeadLetters
 from tajo_sf_pipeline.state.ledger import Ledger
-from tajo_sf_pipeline.state.writer_lock import PATIENCE, another_writer
+from tajo_sf_pipeline.state.writer_lock import another_writer
 
 
 class StateInMemory(base.State):
@@ -25,11 +25,12 @@ class StateInMemory(base.State):
 
     budget = None
 
-    def __init__(self, *, patience: float = PATIENCE) -> None:
+    def __init__(self, *, patience: float = 0) -> None:
         self._patience = patience
         self._tables: defaultdict[str, _Tables] = defaultdict(_Tables)
         self._in_flight: defaultdict[str, dict[int, InFlightBatch]] = defaultdict(dict)
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._writers: dict[str, str | None] = {}
         store = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._dead_letters = DeadLetters(store)
         weakref.finalize(self._dead_letters, store.close)
@@ -48,10 +49,11 @@ class StateInMemory(base.State):
         return self._dead_letters
 
     @contextmanager
-    def writing(self, audience: str, run_id: str | None = None) -> Iterator[None]:  # noqa: ARG002
+    def writing(self, audience: str, run_id: str | None = None) -> Iterator[None]:
         lock = self._locks[audience]
         if not lock.acquire(timeout=self._patience):
-            raise another_writer(audience, None, self._patience)
+            raise another_writer(audience, self._writers.get(audience), self._patience)
+        self._writers[audience] = run_id and f"run {run_id}"
         try:
             yield
         finally:

@@ -140,18 +140,15 @@ DEFECTS: tuple[Defect, ...] = (
         found_by=(f"{_ANSWERS}::test_s15_of_several_lists_of_one_name_the_oldest_is_written_to",),
     ),
     Defect(
-        what="a list behind the first fifty is not found, and made a second time",
-        file="tajo_sf_pipeline/brevo/lists.py",
-        before=("        offset += len(page)\n        if len(page) < _PAGE:\n            return"),
-        after=("        offset += len(page)\n        if offset:\n            return"),
-        found_by=(f"{_ANSWERS}::test_s15_a_list_behind_fifty_others_is_found",),
-    ),
-    Defect(
-        what="only the first 500 members of a list are seen",
-        file="tajo_sf_pipeline/brevo/lists.py",
-        before="        if len(page) < _MEMBERS:\n",
-        after="        if page:\n",
-        found_by=(f"{_ANSWERS}::test_s08_every_member_of_a_list_is_read",),
+        what="of every listing only the first page is read: lists, members, contacts of an account",
+        file="tajo_sf_pipeline/brevo/client.py",
+        before="            if len(page) < size:\n",
+        after="            if page:\n",
+        found_by=(
+            f"{_ANSWERS}::test_s15_a_list_behind_fifty_others_is_found",
+            f"{_ANSWERS}::test_s08_every_member_of_a_list_is_read",
+            f"{_ANSWERS}::test_s02_a_read_back_looks_through_every_page",
+        ),
     ),
     Defect(
         what="a list id that Brevo does not have is found by the first write",
@@ -192,13 +189,6 @@ DEFECTS: tuple[Defect, ...] = (
         ),
         after='_FLAGS = {"_email_blacklisted": "emailBlacklisted"}',
         found_by=(f"{_ANSWERS}::test_s09_a_read_back_sees_a_flag_that_was_not_set",),
-    ),
-    Defect(
-        what="a read-back of many rows calls contacts missing that stand on a later page",
-        file="tajo_sf_pipeline/brevo/verify.py",
-        before="        if len(page or []) < _PAGE:\n",
-        after="        if page:\n",
-        found_by=(f"{_ANSWERS}::test_s02_a_read_back_looks_through_every_page",),
     ),
     Defect(
         what="members with an ext_id among their attributes count as not on the list",

@@ -451,13 +451,6 @@ DEFECTS: tuple[Defect, ...] = (
         found_by=(f"{_PROMISES}::test_s02_an_event_like_another_one_has_not_arrived",),
     ),
     Defect(
-        what=("of a large account only the first page is looked at: the others count as unknown"),
-        file="tajo_sf_pipeline/destinations/lookup.py",
-        before=("        if len(page) < _PAGE:\n            return"),
-        after="        return",
-        found_by=(f"{_PROMISES}::test_many_keys_are_looked_for_in_every_page_of_the_account",),
-    ),
-    Defect(
         what="an address that Brevo has in capitals counts as no contact",
         file="tajo_sf_pipeline/destinations/lookup.py",
         before='key = str(contact.get("email") or "").lower()',

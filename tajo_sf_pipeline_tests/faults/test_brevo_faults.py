@@ -394,8 +394,8 @@ def test_events_that_happened_are_read_in_pages(
     found = events.happened(client, ["paid", "left"], date(2026, 1, 2), date(2026, 1, 3))
     assert [1, 2, 3] == [event["contact_id"] for event in found]
     assert [
-        f"/v3/events?event_name={name}&startDate=2026-01-02&endDate=2026-01-03"
-        f"&limit=2&offset={offset}"
+        f"/v3/events?limit=2&offset={offset}"
+        f"&event_name={name}&startDate=2026-01-02&endDate=2026-01-03"
         for name, offset in (("paid", 0), ("paid", 2), ("left", 0))
     ] == [asked.path for asked in server.asked]
 

@@ -26,7 +26,7 @@ with one_writer(Path(sys.argv[1]), "run-of-another"):
 @pytest.fixture
 def people(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Give a workspace of one audience, whose syncs wait for others only a moment."""
-    monkeypatch.setattr(writer_lock, "PATIENCE", 0.2)
+    monkeypatch.setattr(writer_lock, "_PATIENCE", 0.2)
     table = workspace.table("people", "email", [["ada@example.com"]])
     workspace.audience("people", f"SELECT email FROM {table}", {"email": "email"})
     return workspace

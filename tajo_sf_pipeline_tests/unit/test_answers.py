@@ -64,11 +64,11 @@ EVERY = [("a", "create", None), ("b", "update", None), ("c", "retry", None), ("d
         ),
         (
             lambda receipt, rows: receipt.count(rows, accepted=False),
-            {"failed": 2, "left_over": 2, "settled": 2},
+            {"failed": 2, "settled": 2},
         ),
         (
             lambda receipt, rows: receipt.wait_for(rows),
-            {"pending": 2, "left_over": 2, "in_doubt": ["a", "b", "c", "d"], "settled": 0},
+            {"pending": 2, "in_doubt": ["a", "b", "c", "d"], "settled": 0},
         ),
     ],
     ids=["accepted", "refused", "without an answer"],
@@ -76,7 +76,7 @@ EVERY = [("a", "create", None), ("b", "update", None), ("c", "retry", None), ("d
 def test_s01_rows_of_the_extract_are_counted_apart(verb: Any, expected: dict[str, Any]) -> None:
     """Retries and removals are not of the extract: they stand beside the sum."""
     verb(receipt := Receipt(), _rows(*EVERY))
-    names = ("confirmed", "failed", "pending", "removed", "retried", "left_over", "settled")
+    names = ("confirmed", "failed", "pending", "removed", "retried", "settled")
     zero: dict[str, Any] = dict.fromkeys(names, 0)
     lists = {"in_doubt": [], "came_back": []}
     assert zero | lists | expected == {

@@ -377,23 +377,23 @@ def test_s14_old_closed_letters_go(state: State) -> None:
 
 
 def test_a_second_writer_is_refused(state: State) -> None:
-    """In this thread or another, until the first has ended."""
+    """In this thread or another, until the first has ended; it is told who that is."""
     told: list[str] = []
 
     def write() -> None:
         try:
-            with state.writing("vips"):
+            with state.writing("vips", "another"):
                 told.append("wrote")
         except BusyError as error:
-            told.append(error.code)
+            told.append(f"{error.code} {'the-first' in str(error)}")
 
-    with state.writing("vips"):
+    with state.writing("vips", "the-first"):
         write()
         other = threading.Thread(target=write)
         other.start()
         other.join()
     write()
-    assert ["TAJO-145", "TAJO-145", "wrote"] == told
+    assert ["TAJO-145 True", "TAJO-145 True", "wrote"] == told
 
 
 def test_a_writer_that_is_interrupted_lets_go(state: State) -> None:
