@@ -256,6 +256,7 @@ def test_disk_full_while_extracting(noise: Workspace) -> None:
     assert [extract.name] == [path.name for path in extract.parent.iterdir()]
 
 
+@pytest.mark.long
 def test_disk_full_while_remembering(noise: Workspace) -> None:
     """A ledger that cannot grow stays whole; the next run sends what it does not remember."""
     _noise(noise, 15_000)

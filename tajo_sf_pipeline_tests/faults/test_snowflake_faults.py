@@ -617,10 +617,14 @@ def test_at_most_twenty_statements_of_a_user_run_at_once(
 
 # Ctrl-C.
 SLOWEST = 240  # seconds: a process of its own, on a machine that may be slow
+SIGNALS = [
+    pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.long),
+    pytest.param(signal.SIGTERM, id="a terminate"),
+]
 
 
 @pytest.mark.timeout(2 * SLOWEST)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a terminate"])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_cancels_the_statement(
     people: Workspace, snowflake: Snowflake, number: signal.Signals
 ) -> None:
@@ -637,7 +641,7 @@ def test_an_interrupt_cancels_the_statement(
 
 
 @pytest.mark.timeout(2 * SLOWEST)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a terminate"])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupt_over_the_driver(
     people: Workspace, snowflake: Snowflake, number: signal.Signals
 ) -> None:

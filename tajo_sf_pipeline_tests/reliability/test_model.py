@@ -10,9 +10,9 @@ from tajo_sf_pipeline_tests.reliability.lives import Place
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.mark.parametrize("mode", lives.MODES)
+@pytest.mark.parametrize("mode", ["mirror", "hold"])
 def test_a_short_life(place: Place, mode: str) -> None:
-    """S01 to S08, as far as a few steps can tell."""
+    """S01 to S08, as far as a few steps can tell; long lives are lived in every mode."""
     lives.live(place, mode, steps=20)
 
 

@@ -55,6 +55,7 @@ def test_demo_brings_every_audience_across_and_then_nothing(tmp_path: Path) -> N
     assert {"FIRSTNAME", "LTV_SCORE", "RFM_SEGMENT"} <= set(told["contacts"][0]["attributes"])
 
 
+@pytest.mark.long
 def test_demo_shows_tables_that_a_person_reads(tmp_path: Path) -> None:
     """What came, what was rejected and why, three contacts, and how to go on; no noise."""
     ran = _tajo("demo", "--rows", "400", cwd=tmp_path)
