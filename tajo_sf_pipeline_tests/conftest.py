@@ -45,8 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long before the others."""
 
     def rank(item: pytest.Item) -> int:
-        path = item.path.relative_to(Path(__file__).parent).as_posix()
-        return next((n for n, start in enumerate(_SLOW) if path.startswith(start)), len(_SLOW))
+        path = item.path.as_posix()
+        return next((n for n, part in enumerate(_SLOW) if f"_tests/{part}" in path), len(_SLOW))
 
     items.sort(key=rank)
 

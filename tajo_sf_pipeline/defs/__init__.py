@@ -38,9 +38,8 @@ def build(
     """Return the definitions of a workspace: all its audiences, or `only` those given.
 
     A project that has a `SnowflakeResource` (dagster-snowflake) may hand it in: every extract and
-    every look at the tables' freshness then connects through it, and the account, user, auth,
-    role and warehouse of tajo.yaml are not used. `database` and `schema` still name what the SQL
-    leaves unqualified.
+    every look at the tables' freshness then connects through it, and of tajo.yaml only `database`,
+    `schema` and `statement_timeout` are used to connect.
     """
     chosen = tuple(catalog.load(settings)) if only is None else only
     connect = connecting(snowflake) if snowflake else None

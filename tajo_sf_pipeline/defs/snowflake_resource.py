@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sources.snowflake.driver import Connect
 
 if TYPE_CHECKING:
@@ -19,23 +20,7 @@ def connecting(resource: "SnowflakeResource") -> Connect:
 
     @contextmanager
     def connect(arguments: Mapping[str, Any]) -> Iterator[Any]:
-        own = resource.additional_snowflake_connection_args or {}
-        parameters = {**own.get("session_parameters", {}), **arguments["session_parameters"]}
-        changes = {
-            # What is read in Arrow batches is the driver's own connection.
-            "connector": None,
-            "additional_snowflake_connection_args": {
-                **own,
-                **arguments,
-                "session_parameters": parameters,
-            },
-        }
-        values = {
-            field.alias or name: getattr(resource, name)
-            for name, field in type(resource).model_fields.items()
-        }
-        adapted = type(resource)(**{**values, **changes}).process_config_and_initialize()
-        with adapted.get_connection() as connection:
+        with _adapted(resource, arguments).get_connection() as connection:
             try:
                 yield connection
             except BaseException:
@@ -43,3 +28,33 @@ def connecting(resource: "SnowflakeResource") -> Connect:
                 raise
 
     return connect
+
+
+def _adapted(resource: "SnowflakeResource", arguments: Mapping[str, Any]) -> "SnowflakeResource":
+    own = resource.additional_snowflake_connection_args or {}
+    set_by_us = arguments["session_parameters"]
+    # Snowflake knows them in any case of letters.
+    kept = {
+        name: value
+        for name, value in (own.get("session_parameters") or {}).items()
+        if name.upper() not in set_by_us
+    }
+    changes = {
+        # What is read in Arrow batches is the driver's own connection.
+        "connector": None,
+        "additional_snowflake_connection_args": {
+            **own,
+            **arguments,
+            "session_parameters": {**kept, **set_by_us},
+        },
+    }
+    try:
+        copy: SnowflakeResource = resource.model_copy(update=changes)
+        return copy.process_config_and_initialize()  # type: ignore[no-any-return]
+    except Exception as error:  # whatever the project's own class raises
+        raise ConfigurationError(
+            "TAJO-135",
+            f"the project's {type(resource).__name__} gives no connection: {error}",
+            "Correct the resource that is handed to `build`: the variables that it names, its key, "
+            "and that Dagster can make it of its fields alone.",
+        ) from error

@@ -8,7 +8,10 @@ import httpx
 import pytest
 
 from tajo_sf_pipeline import defs
+from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.defs.snowflake_resource import connecting
+from tajo_sf_pipeline.sources.snowflake.transports import warehouse
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 if TYPE_CHECKING:
@@ -40,13 +43,15 @@ def resource(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> "Snowflake
         account=sandbox.account,
         user=dg.EnvVar("PROJECT_USER"),
         private_key_path=str(sandbox.private_key_path),
-        database=sandbox.database,
-        schema=sandbox.schema,
+        # Neither is what the audience's SQL means, nor the zone of its windows.
+        database="OTHER_DB",
+        schema="OTHER",
+        timezone="Asia/Tokyo",
         additional_snowflake_connection_args={
             "host": "127.0.0.1",
             "port": sandbox.snowflake_port,
             "protocol": "http",
-            "session_parameters": {"TIMEZONE": "Asia/Tokyo", "QUERY_TAG": "the project's"},
+            "session_parameters": {"timezone": "Asia/Tokyo", "query_tag": "the project's"},
         },
     )
 
@@ -112,3 +117,49 @@ def test_an_error_of_the_warehouse_is_told_as_ours(
             day=settings.today(),
             path="incremental",
         )
+
+
+def test_a_resource_that_gives_no_connection_is_told(
+    embedded: Workspace,
+    resource: "SnowflakeResource",
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its variable is not set: an error of the project's configuration, for run and sensor."""
+    monkeypatch.delenv("PROJECT_USER")
+    definitions = defs.build(embedded.settings(), snowflake=resource)
+    context = dg.build_sensor_context(
+        instance=instance, repository_def=definitions.get_repository_def()
+    )
+    sensor = definitions.resolve_sensor_def(f"{embedded.prefix}_freshness")
+    skipped = sensor.evaluate_tick(context).skip_message
+    assert skipped is not None
+    assert "the project's SnowflakeResource gives no connection" in skipped
+
+
+def test_the_connection_reads_in_our_zone_and_database(
+    embedded: Workspace, resource: "SnowflakeResource", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows are moments in UTC, and names in the SQL are what tajo.yaml says."""
+    from snowflake import connector
+
+    opened: list[dict[str, Any]] = []
+    connect = connector.connect
+
+    def noted(**given: Any) -> Any:
+        # The driver writes what the server answered into the parameters that it is given.
+        opened.append({**given, "session_parameters": dict(given["session_parameters"])})
+        return connect(**given)
+
+    monkeypatch.setattr(connector, "connect", noted)
+    snowflake = embedded.settings().snowflake
+    source = warehouse(snowflake, embedded.folder, connecting(resource))
+    asked = Statement(
+        "SELECT CURRENT_DATABASE() AS d, CURRENT_SCHEMA() AS s", "the session of a test"
+    )
+    with source.running(asked, {}, "a tag") as result:
+        [session] = [row for batch in result.batches for row in batch.to_pylist()]
+    assert {"D": snowflake.database, "S": snowflake.schema_} == session
+    [parameters] = opened
+    assert "UTC" == parameters["timezone"]
+    assert {"QUERY_TAG": "a tag", "TIMEZONE": "UTC"} == parameters["session_parameters"]

@@ -10,7 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from snowflake.connector.constants import FIELD_NAME_TO_ID
-from snowflake.connector.errors import DatabaseError, ForbiddenError, OperationalError
+from snowflake.connector.errors import (
+    DatabaseError,
+    ForbiddenError,
+    OperationalError,
+    ServiceUnavailableError,
+)
 
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import Snowflake
@@ -91,6 +96,9 @@ def test_a_statement_is_run_as_over_the_other_transport() -> None:
     connection = Connection()
     assert ["1", "2", "3"] == _rows(connection)
     assert {"QUERY_TAG": "a-tag", "TIMEZONE": "UTC"} == connection.arguments["session_parameters"]
+    assert ("DB", "PUBLIC", "UTC") == tuple(
+        connection.arguments[name] for name in ("database", "schema", "timezone")
+    )
     assert connection.arguments["arrow_number_to_decimal"]
     moment = ("TIMESTAMP_NTZ", NOON.replace(tzinfo=None))
     text = "SELECT n FROM t WHERE at > ?"
@@ -120,6 +128,7 @@ def test_a_statement_is_run_as_over_the_other_transport() -> None:
             "TAJO-303",
         ),
         (DatabaseError(msg="syntax", errno=1003), "configuration", "TAJO-124"),
+        (ServiceUnavailableError(), "vendor_outage", "TAJO-501"),
     ],
     ids=lambda value: str(getattr(value, "errno", value)),
 )

@@ -38,7 +38,7 @@ class Driver:
         text, values = statement.positional({name: bound(value) for name, value in binds.items()})
         with (
             translate_errors(self._snowflake, statement.origin),
-            self._connect(_reading(query_tag)) as connection,
+            self._connect(_reading(self._snowflake, query_tag)) as connection,
         ):
             started_at, clock = datetime.now(UTC), time.monotonic()
             cursor = connection.cursor()
@@ -73,12 +73,10 @@ def connecting(snowflake: Snowflake, credentials: Credentials) -> Connect:
         place = {"host": snowflake.host, "port": snowflake.port} if snowflake.host else {}
         chosen = {
             **place,
-            "database": snowflake.database,
-            "schema": snowflake.schema_,
             "role": snowflake.role,
             "warehouse": snowflake.warehouse,
         }
-        with connector.connect(
+        opened = connector.connect(
             account=account_identifier(snowflake.account),
             user=snowflake.user.reveal(),
             protocol=snowflake.protocol,
@@ -88,15 +86,22 @@ def connecting(snowflake: Snowflake, credentials: Credentials) -> Connect:
             **{name: value for name, value in chosen.items() if value is not None},
             **credentials.driver_arguments(),
             **arguments,
-        ) as connection:
-            yield connection
+        )
+        try:
+            yield opened
+        finally:
+            opened.close()  # its own `with` would commit or roll back first: two more calls to fail
 
     return connect
 
 
-def _reading(query_tag: str) -> dict[str, Any]:
+def _reading(snowflake: Snowflake, query_tag: str) -> dict[str, Any]:
     """Return what every connection needs that we read from, whoever opens it."""
     return {
+        "database": snowflake.database,
+        "schema": snowflake.schema_,
+        # The driver lets it win over a session parameter of that name.
+        "timezone": "UTC",
         "paramstyle": "qmark",
         # Enough to keep us busy; the driver's four took 50 MB more and no less time.
         "client_prefetch_threads": 2,

@@ -31,6 +31,8 @@ _INCOMPLETE_CHUNK = 252013
 _DRIVERS_OWN = range(250000, 300000)
 _UNAUTHORIZED, _FORBIDDEN, _NO_SUCH_PLACE, _TIMED_OUT = 401, 403, 404, 408
 _OUTAGES = frozenset({429, 500, 502, 503, 504})
+# The driver adds its own number twice to the status of an answer (4.8.1, errors.py).
+_HTTP_OUTAGES = frozenset(580_000 + status for status in _OUTAGES)
 # Snowflake takes a JWT that is at most a minute off its own clock.
 _TOLERATED_SKEW = timedelta(seconds=60)
 
@@ -55,7 +57,8 @@ def translate_errors(snowflake: Snowflake, what: str) -> Iterator[None]:
     except Error as error:
         number = error.errno if isinstance(error.errno, int) else 0
         text = " ".join(str(error.raw_msg or error).split())
-        if number in _DRIVERS_OWN and number != _INCOMPLETE_CHUNK and not _by_text(text):
+        drivers = number in _DRIVERS_OWN and number != _INCOMPLETE_CHUNK and not _by_text(text)
+        if drivers or number in _HTTP_OUTAGES:
             raise no_answer(snowflake, text) from error
         said = _Said(number, text, error.sqlstate, error.sfqid)
         raise _translated(said, snowflake, what) from error
