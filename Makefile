@@ -14,7 +14,7 @@ test: .venv/dev.installed  ## Set up, and run the tests (some minutes)
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 long: .venv/dev.installed  ## Run the tests that take longer: a browser, large data
-	$(BIN)/pytest -m long -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m long -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev.installed  ## Check format, lint, types and that Dagster loads the project
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/dagster definitions validate -m tajo_sf_pipeline.definitions

@@ -24,7 +24,10 @@ SHOP_DAY = date(2026, 11, 1)
 # Files there wait for no disk. No promise hangs on the disk: processes are killed, not the machine.
 _MEMORY, _ROOM = Path("/dev/shm"), 4 << 30
 # The slowest first, so that no worker is left alone with one of them in the end.
-_SLOW = ("server/test_commands", "faults", "rules", "reliability", "browser", "server", "dagster")
+_SLOW = (
+    *("server/test_daemon", "server/test_postgres", "server/test_commands", "faults", "rules"),
+    *("reliability", "browser", "server", "dagster"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,7 +18,7 @@ from tajo_sf_pipeline_tests.graphql import Client
 _REPOSITORY = Path(__file__).parents[1]
 _WORKSPACE = ["-w", str(_REPOSITORY / "workspace.yaml")]
 _SECONDS_TO_START = 300
-_SECONDS_TO_RUN = 400
+_SECONDS_TO_RUN = 900
 _SECONDS_TO_END = 10
 _LAST_LINES = 40
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
