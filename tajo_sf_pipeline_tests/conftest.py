@@ -19,7 +19,7 @@ from tajo_sf_pipeline_tests.workspaces import BrevoAccount, Workspace
 # process that we start: those that a test interrupts would never end.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHOP_CUSTOMERS = 500
+SHOP_CUSTOMERS = 2_000
 SHOP_DAY = date(2026, 11, 1)
 # Files there wait for no disk. No promise hangs on the disk: processes are killed, not the machine.
 _MEMORY, _ROOM = Path("/dev/shm"), 4 << 30
