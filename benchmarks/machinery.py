@@ -37,7 +37,8 @@ from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.sandbox import Sandbox, serve
-from tajo_sf_pipeline.sources.snowflake.transports import question
+from tajo_sf_pipeline.sources.base import Question
+from tajo_sf_pipeline.sources.selection import source_of
 
 SIZES = (5, 50)
 RATIO_AT_MOST, LOADING_AT_MOST, MEMORY_AT_MOST = 1.3, 5.0, 1.2
@@ -99,11 +100,11 @@ def _runs(folder: Path, sandbox: Sandbox, repetitions: int) -> dict[str, Any]:
     ours = defs.build(workspace)
     bare, checked = _bare(workspace, 0), _bare(workspace, len((*ON_MAPPED, *ON_SYNC)))
     query = Statement(audience.statement.text, "the bare query")
-    source = question(workspace.snowflake, home)
+    source = source_of(workspace)
 
     def asked() -> None:
-        with source.running(query, {}, "") as result:
-            list(result.batches)
+        with source.extract(Question(query, {}, "")) as extract:
+            list(extract.batches)
 
     day = workspace.today().isoformat()
     with runs.instance(workspace) as instance:

@@ -36,7 +36,7 @@ from tajo_sf_pipeline.audience.field_mapping import FieldMapping, fitted
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config import settings
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.mapping.mapper import Mapper
 from tajo_sf_pipeline.storage import parquet
 
@@ -238,14 +238,14 @@ def write_extract(home: Path, rows: int) -> None:
         out.finish({"path": "incremental", "started_at": "2026-03-01T00:00:00+00:00"})
 
 
-def _partition(home: Path) -> Partition:
+def _partition(home: Path) -> SyncRun:
     file = home / "tajo.yaml"
     file.write_text(
         "connectors:\n  snowflake: {account: a, user: u, database: D, schema: S, "
         "auth: {method: pat, token: t}}\n  brevo: {api_key: k}\n",
         encoding="utf-8",
     )
-    return Partition(settings.load(file), audience(NORMALISED), DAY, "incremental", "benchmark")
+    return SyncRun(settings.load(file), audience(NORMALISED), DAY, "incremental", "benchmark")
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.sources.base import Question
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
 from tajo_sf_pipeline.storage import parquet
 
 # Gives how many rows it read, and in how many seconds.
@@ -50,14 +51,15 @@ def read_by(transport: str, sandbox: Sandbox, query: str, path: Path) -> tuple[i
             "transport": transport,
         }
     )
+    source = SnowflakeSource(snowflake, sandbox.home)
     with (
-        warehouse(snowflake, sandbox.home).running(Statement(query, __name__), {}, "") as result,
-        parquet.writing(path, result.schema) as out,
+        source.extract(Question(Statement(query, __name__), {}, "")) as extract,
+        parquet.writing(path, extract.schema) as out,
     ):
-        for batch in result.batches:
+        for batch in extract.batches:
             out.write(batch)
         out.finish({})
-    return out.rows, (datetime.now(UTC) - result.started_at).total_seconds()
+    return out.rows, (datetime.now(UTC) - extract.started_at).total_seconds()
 
 
 def read_by_bare_driver(sandbox: Sandbox, query: str, path: Path) -> tuple[int, float]:

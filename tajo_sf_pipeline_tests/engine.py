@@ -11,7 +11,7 @@ from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.config.yaml_document import Credential
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.storage.paths import Paths
@@ -45,15 +45,15 @@ class Engine:
         )
         return replace(self, settings=replace(self.settings, file=file))
 
-    def partition(self, day: date, path: Lane = "incremental") -> Partition:
-        return Partition(self.settings, self.audience, day, path, run_id=uuid.uuid4().hex)
+    def partition(self, day: date, path: Lane = "incremental") -> SyncRun:
+        return SyncRun(self.settings, self.audience, day, path, run_id=uuid.uuid4().hex)
 
     def extracted(
         self,
         rows: pa.Table | Sequence[dict[str, object]],
         day: date,
         path: Lane = "incremental",
-    ) -> Partition:
+    ) -> SyncRun:
         """Write rows as the extract of a date, and map them."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, self.schema)
         partition = self.partition(day, path)

@@ -15,8 +15,8 @@ import pyarrow as pa
 from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.statement import Statement
-from tajo_sf_pipeline.config.settings import Brevo
-from tajo_sf_pipeline.engine.run import Sync
+from tajo_sf_pipeline.config.settings import Brevo, Connectors, Settings, WorkspaceFile
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.planning.plan import Plan
 from tajo_sf_pipeline.state.base import Ledger, State
 from tajo_sf_pipeline.state.files import StateInFiles
@@ -156,21 +156,28 @@ class Engine:
     def ledger(self) -> Ledger:
         return self.sync().ledger
 
-    def sync(self, *, day: date = DAY, accept: tuple[str, ...] = (), run_id: str = "") -> Sync:
-        """Make the sync of what is mapped."""
-        settings = Brevo(
+    @property
+    def settings(self) -> Settings:
+        """The workspace, as far as a sync of mapped rows looks at it."""
+        brevo = Brevo(
             api_key=self.account.key,
             base_url=f"{self.account.url}/v3",
             **{"patience": 2, **self.brevo},
         )
-        return Sync(
-            audience=self.audience,
-            brevo=settings,
-            paths=self.paths,
-            state=self.state or StateInFiles(self.home),
-            day=day,
+        connectors = Connectors.model_construct(brevo=brevo)
+        file = WorkspaceFile.model_construct(connectors=connectors)
+        return Settings(self.home / "tajo.yaml", self.home, file, lines={}, environment={})
+
+    def sync(self, *, day: date = DAY, accept: tuple[str, ...] = (), run_id: str = "") -> SyncRun:
+        """Make the run of what is mapped."""
+        return SyncRun(
+            self.settings,
+            self.audience,
+            day,
+            "incremental",
             run_id=run_id or uuid.uuid4().hex,
             accept=accept,
+            open_state=lambda settings: self.state or StateInFiles(settings.home),
         )
 
     def run(
@@ -184,7 +191,7 @@ class Engine:
     ) -> Summary:
         """Map and sync."""
         write_mapped(self.paths, rows, day=day, **mapped)
-        return self.sync(day=day, accept=accept, run_id=run_id).run()
+        return self.sync(day=day, accept=accept, run_id=run_id).sync()
 
     def plan(self, rows: Iterable[Row], *, day: date = DAY, **mapped: Any) -> Plan:
         """Map and plan; the plan's file stays until the test ends."""

@@ -2,7 +2,7 @@
 
 import uuid
 
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -10,14 +10,11 @@ from tajo_sf_pipeline_tests.workspaces import Workspace
 def synced(workspace: Workspace, name: str, *, full: bool = False) -> Summary:
     """Extract, map and sync an audience for today."""
     settings = workspace.settings()
-    partition = Partition(
+    return SyncRun(
         settings,
         workspace.load(name),
         settings.today(),
         "incremental",
         run_id=str(uuid.uuid4()),
         full=full,
-    )
-    partition.extract()
-    partition.map()
-    return partition.sync()
+    ).run()

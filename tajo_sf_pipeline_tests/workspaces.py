@@ -18,7 +18,7 @@ from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.cli.main import main
 from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.config.settings import Settings
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.sandbox.shop.brevo_account import create_attributes
 from tajo_sf_pipeline.storage.paths import Paths
@@ -228,17 +228,11 @@ class Workspace:
         """Bring today's partition of every audience across, without Dagster."""
         loaded = self.settings()
         return [
-            self._brought(
-                Partition(loaded, audience, loaded.today(), "incremental", run_id=uuid.uuid4().hex)
-            )
+            SyncRun(loaded, audience, loaded.today(), "incremental", run_id=uuid.uuid4().hex)
+            .run()
+            .as_json()
             for audience in catalog.load(loaded)
         ]
-
-    @staticmethod
-    def _brought(partition: Partition) -> dict[str, Any]:
-        partition.extract()
-        partition.map()
-        return partition.sync().as_json()
 
     def settings(self) -> Settings:
         return settings.load(self.file)

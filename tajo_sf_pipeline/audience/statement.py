@@ -87,13 +87,22 @@ class Statement:
         return frozenset(name.lower() for name in query.named_selects)
 
     def limited(self, rows: int) -> "Statement":
-        """Return the query's first rows; its lines keep their numbers, for errors."""
+        """Return the query for its first rows; its lines keep their numbers, for errors."""
+        return Statement(f"SELECT * FROM {self._subquery()} LIMIT {rows:d}", self.origin)
+
+    def among(self, column: str, values: int) -> "Statement":
+        """Return the query for the rows whose column has one of so many values, each a ``?``."""
+        name = exp.to_identifier(column).sql(dialect="snowflake")
+        marks = ", ".join("?" * values)
+        return Statement(f"SELECT * FROM {self._subquery()} WHERE {name} IN ({marks})", self.origin)
+
+    def _subquery(self) -> str:
         tokens = self._tokens()
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
             tokens = tokens[:-1]
         end = tokens[-1].end + 1 if tokens else 0
         # The line break ends a comment that stands behind the query.
-        return Statement(f"SELECT * FROM ({self.text[:end]}\n) LIMIT {rows:d}", self.origin)
+        return f"({self.text[:end]}\n)"
 
     def _tables(self) -> Iterator[exp.Table]:
         # By scope: in `WITH orders AS (SELECT * FROM orders)` the inner one is a table.

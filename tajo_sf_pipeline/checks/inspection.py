@@ -14,8 +14,7 @@ from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.checks import choices, personal, rows, schema
 from tajo_sf_pipeline.checks.verdict import EXAMPLES, Verdict
 from tajo_sf_pipeline.destinations.preflight import Preflight
-from tajo_sf_pipeline.engine.pipeline import Partition
-from tajo_sf_pipeline.engine.preflight import preflight
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import GuardError
 from tajo_sf_pipeline.planning import guards
 from tajo_sf_pipeline.planning.estimate import share_of_budget
@@ -31,7 +30,7 @@ _RECENT = 10
 _REASONS = 20
 
 
-def judged(partition: Partition, checks: Iterable[str]) -> Iterator[tuple[str, Verdict]]:
+def judged(partition: SyncRun, checks: Iterable[str]) -> Iterator[tuple[str, Verdict]]:
     """Yield each check's verdict, in their order; what several need is read once."""
     inspected = _Inspected(partition)
     for check in checks:
@@ -41,7 +40,7 @@ def judged(partition: Partition, checks: Iterable[str]) -> Iterator[tuple[str, V
 class _Inspected:
     """A partition, and what more than one check wants to know of it."""
 
-    def __init__(self, partition: Partition) -> None:
+    def __init__(self, partition: SyncRun) -> None:
         self.partition = partition
         self.audience = partition.audience
         self.guards = partition.audience.guards
@@ -65,7 +64,7 @@ class _Inspected:
     @cached_property
     def preflight(self) -> Preflight | None:
         """What Brevo's attributes would take, or None where none would be written."""
-        return preflight(self.partition) if self.ledger.is_news(self.mapped) else None
+        return self.partition.preflight() if self.ledger.is_news(self.mapped) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Delivered:
     budget_used: float
 
 
-def delivered(partition: Partition, summary: Summary) -> Delivered:
+def delivered(partition: SyncRun, summary: Summary) -> Delivered:
     audience, day = partition.audience, partition.day
     ledger = partition.state.ledger(audience.name)
     mapped = [name for name in parquet.schema(partition.paths.mapped(day)).names if name[0] != "_"]
@@ -100,7 +99,7 @@ def delivered(partition: Partition, summary: Summary) -> Delivered:
     )
 
 
-def remember(partition: Partition) -> None:
+def remember(partition: SyncRun) -> None:
     """Keep the extract's columns as those that the next one is compared with."""
     columns = schema.columns_of(parquet.schema(partition.paths.extract(partition.day)))
     path = partition.paths.columns
@@ -140,7 +139,7 @@ def _rejects_under_guard(seen: _Inspected) -> Verdict:
 
 def _volume_in_band(seen: _Inspected) -> Verdict:
     done = [run for _, run in seen.ledger.runs(_RECENT) if run.outcome == "done"]
-    before = [run.extracted for run in done if run.path == seen.partition.path]
+    before = [run.extracted for run in done if run.path == seen.partition.lane]
     incremental = "last_sync" in seen.audience.statement.binds()
     limit = seen.guards.volume
     found = rows.volume(seen.extracted, before, limit, incremental=incremental)

@@ -72,16 +72,16 @@ def preview_one(
     The query runs with a LIMIT, as it would for an audience that has never synced.
     """
     # What runs a query costs half a second to import; to list audiences takes none of it.
-    from tajo_sf_pipeline.engine.pipeline import Partition
     from tajo_sf_pipeline.engine.preview import preview
+    from tajo_sf_pipeline.engine.run import SyncRun
 
     settings = workspace.load(config)
     chosen = day.date() if day else settings.today()
-    partition = Partition(
+    partition = SyncRun(
         settings=settings,
         audience=catalog.load(settings).named(name),
         day=chosen,
-        path="incremental" if chosen >= settings.today() else "backfill",
+        lane="incremental" if chosen >= settings.today() else "backfill",
         run_id="preview",
     )
     rows = preview(partition, limit)

@@ -29,7 +29,7 @@ from tajo_sf_pipeline.cli.output import (
 from tajo_sf_pipeline.cli.runs import run_all
 from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings
-from tajo_sf_pipeline.engine.pipeline import reasons
+from tajo_sf_pipeline.engine.mapped_files import reasons
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.state.selection import state_of
 from tajo_sf_pipeline.storage import parquet

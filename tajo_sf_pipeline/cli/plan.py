@@ -25,7 +25,7 @@ from tajo_sf_pipeline.cli.output import (
 from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.engine.dry_run import DryRun, dry_run
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import ConfigurationError, TajoError
 
 _ACTIONS = {
@@ -97,11 +97,11 @@ def dry_runs(
             for day, path in days:
                 _check_exists(settings, day)
                 for audience in chosen:
-                    partition = Partition(
+                    partition = SyncRun(
                         settings=settings,
                         audience=audience,
                         day=day,
-                        path=path,
+                        lane=path,
                         run_id=f"plan-{uuid.uuid4()}",
                         full=full,
                         accept=accept,
@@ -168,7 +168,7 @@ def _check_exists(settings: Settings, day: date) -> None:
 
 def _show_one(one: DryRun) -> None:
     console.print(
-        f"[bold]{one.audience}[/] {one.day} ({one.path} path): {one.extracted:,} rows extracted",
+        f"[bold]{one.audience}[/] {one.day} ({one.lane} path): {one.extracted:,} rows extracted",
         highlight=False,
     )
     table = plain_table()

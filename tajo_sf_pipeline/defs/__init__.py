@@ -21,8 +21,9 @@ from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.defs.schedules import incremental_schedule
 from tajo_sf_pipeline.defs.sensors import freshness_sensor
-from tajo_sf_pipeline.defs.snowflake_resource import connecting
-from tajo_sf_pipeline.engine.pipeline import Progress, silent
+from tajo_sf_pipeline.defs.snowflake_resource import source_through
+from tajo_sf_pipeline.engine.run import Progress, silent
+from tajo_sf_pipeline.sources.selection import source_of
 
 if TYPE_CHECKING:  # 4 s of processor time and 130 MB, which only who has one pays
     from dagster_snowflake import SnowflakeResource
@@ -42,7 +43,7 @@ def build(
     `schema` and `statement_timeout` are used to connect.
     """
     chosen = tuple(catalog.load(settings)) if only is None else only
-    connect = connecting(snowflake) if snowflake else None
+    open_source = source_through(snowflake) if snowflake else source_of
     return dg.Definitions.merge(
         dg.Definitions(
             assets=source_tables(settings, chosen),
@@ -52,7 +53,7 @@ def build(
             # assets run in a job that Dagster makes itself.
             executor=dg.in_process_executor,
         ),
-        *(_audience(PartitionOf(settings, audience, progress, connect)) for audience in chosen),
+        *(_audience(PartitionOf(settings, audience, progress, open_source)) for audience in chosen),
     )
 
 
@@ -67,7 +68,7 @@ def _audience(partition_of: PartitionOf) -> dg.Definitions:
         jobs=[incremental, backfill],
         schedules=[incremental_schedule(settings, audience, incremental)],
         sensors=[
-            freshness_sensor(settings, audience, incremental, partition_of.connect),
+            freshness_sensor(settings, audience, incremental, partition_of.open_source),
             missed_dates_sensor(settings, audience, backfill),
         ],
     )

@@ -12,7 +12,8 @@ from tajo_sf_pipeline.checks.verdict import Verdict
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
 from tajo_sf_pipeline.defs.run_failure import evaluations, stopped_before_any_write
-from tajo_sf_pipeline.engine.pipeline import Mapped, Partition
+from tajo_sf_pipeline.engine.mapped_files import Mapped
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import MappingError
 
 # `mapped` itself tells of this one: where it fails there is nothing to map, nor to check.
@@ -95,7 +96,7 @@ def _result(asset: dg.AssetKey, rule: Rule, verdict: Verdict) -> dg.AssetCheckRe
     )
 
 
-def stop_unless_judged(context: dg.AssetExecutionContext, partition: Partition) -> None:
+def stop_unless_judged(context: dg.AssetExecutionContext, partition: SyncRun) -> None:
     """Raise what a blocking check on `mapped` would, where the run has left such checks out.
 
     A run of `sync` alone does, as from the page or when it is executed again from its failure.

@@ -58,7 +58,7 @@ def _as_failure(context: dg.AssetExecutionContext, partition_of: PartitionOf) ->
             yield
     except TajoError as error:
         failure = dg.Failure(str(error), {**error.as_json(), "happened": error.happened})
-        policy = RETRIES[partition_of(context).path]
+        policy = RETRIES[partition_of(context).lane]
         again = error.retriable and TERMINAL_TAG not in context.run.tags
         if not again or context.retry_number >= policy.max_retries:
             raise failure from error

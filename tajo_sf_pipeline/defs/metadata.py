@@ -14,9 +14,11 @@ from tajo_sf_pipeline.checks.inspection import Delivered
 from tajo_sf_pipeline.checks.rows import first_rejects
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import lineage, links
-from tajo_sf_pipeline.engine.pipeline import Extracted, Mapped, Partition
+from tajo_sf_pipeline.engine.extraction import Extracted
+from tajo_sf_pipeline.engine.mapped_files import Mapped
 from tajo_sf_pipeline.engine.preview import Previewed, first_rows, same_contacts
-from tajo_sf_pipeline.sources.snowflake.cost import Cost
+from tajo_sf_pipeline.engine.run import SyncRun
+from tajo_sf_pipeline.sources.base import Cost
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.storage import parquet
 
@@ -39,7 +41,7 @@ def of_mapping(audience: Audience) -> Metadata:
     }
 
 
-def of_extract(extracted: Extracted, partition: Partition) -> Metadata:
+def of_extract(extracted: Extracted, partition: SyncRun) -> Metadata:
     snowflake, audience = partition.settings.snowflake, partition.audience
     columns = tuple(extracted.schema.names)
     page = links.of_query(snowflake, extracted.query_id)
@@ -76,7 +78,7 @@ def _cost(cost: Cost | str) -> Metadata:
     return {"queued_seconds": cost.queued_seconds, "cloud_services_credits": cost.credits}
 
 
-def of_mapped(mapped: Mapped, partition: Partition) -> Metadata:
+def of_mapped(mapped: Mapped, partition: SyncRun) -> Metadata:
     audience, rejected = partition.audience, partition.paths.rejected(partition.day)
     show = partition.settings.file.log_personal_data
     given = mapped.rows + mapped.rejected
@@ -111,7 +113,7 @@ def of_mapped(mapped: Mapped, partition: Partition) -> Metadata:
     return found
 
 
-def of_sync(summary: Summary, delivered: Delivered, partition: Partition) -> Metadata:
+def of_sync(summary: Summary, delivered: Delivered, partition: SyncRun) -> Metadata:
     settings, audience = partition.settings, partition.audience
     mapped = parquet.schema(partition.paths.mapped(partition.day))
     types = {field.name: str(field.type) for field in mapped}
@@ -178,7 +180,7 @@ _MEANINGS = {
 }
 
 
-def _made_of(partition: Partition, mapped: Sequence[str]) -> dict[str, list[str]]:
+def _made_of(partition: SyncRun, mapped: Sequence[str]) -> dict[str, list[str]]:
     """Return for each mapped column the extract's columns behind it, in their own spelling."""
     audience = partition.audience
     extract = parquet.schema(partition.paths.extract(partition.day)).names

@@ -6,7 +6,7 @@ import dagster as dg
 import filelock
 from pydantic import PrivateAttr
 
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import BusyError
 from tajo_sf_pipeline.state.lock_holder import read_holder, remove_holder, write_holder
 from tajo_sf_pipeline.storage.paths import make_home
@@ -24,7 +24,7 @@ class OneRun(dg.ConfigurableResource[None]):
 
     _held: dict[str, filelock.FileLock] = PrivateAttr(default_factory=dict)
 
-    def hold(self, partition: Partition, patience: float = PATIENCE) -> None:
+    def hold(self, partition: SyncRun, patience: float = PATIENCE) -> None:
         """Wait for another run of the date; raise `BusyError`, naming it, when it takes long."""
         name = f"{partition.audience.name}/{partition.day}"
         if name in self._held:

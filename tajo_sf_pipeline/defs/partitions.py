@@ -9,8 +9,8 @@ import dagster as dg
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.config.settings import Settings
-from tajo_sf_pipeline.engine.pipeline import Partition, Progress
-from tajo_sf_pipeline.sources.snowflake.driver import Connect
+from tajo_sf_pipeline.engine.run import Progress, SyncRun
+from tajo_sf_pipeline.sources.selection import OpenSource, source_of
 from tajo_sf_pipeline.storage.paths import Paths
 
 PATH_TAG = "tajo/path"
@@ -37,7 +37,7 @@ class PartitionOf:
     settings: Settings
     audience: Audience
     progress: Progress
-    connect: Connect | None = None
+    open_source: OpenSource = source_of
 
     @property
     def paths(self) -> Paths:
@@ -45,21 +45,21 @@ class PartitionOf:
 
     def __call__(
         self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
-    ) -> Partition:
+    ) -> SyncRun:
         day = date.fromisoformat(context.partition_key)
-        return Partition(
+        return SyncRun(
             settings=self.settings,
             audience=self.audience,
             day=day,
-            path=self._path(day, context.run.tags),
+            lane=self._lane(day, context.run.tags),
             run_id=context.run.run_id,
             full=FULL_TAG in context.run.tags,
             accept=tuple(filter(None, context.run.tags.get(ACCEPT_TAG, "").split(","))),
             progress=self.progress,
-            connect=self.connect,
+            open_source=self.open_source,
         )
 
-    def _path(self, day: date, tags: Mapping[str, str]) -> Lane:
+    def _lane(self, day: date, tags: Mapping[str, str]) -> Lane:
         """Tell a backfill by its tag, and a date picked by hand by not being today."""
         if BACKFILL_TAG in tags or tags.get(PATH_TAG) == "backfill":
             return "backfill"

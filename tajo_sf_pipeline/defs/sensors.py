@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,10 +21,8 @@ from tajo_sf_pipeline.defs.history import failed, under_way
 from tajo_sf_pipeline.defs.jobs import ATTEMPTS, REQUESTED_TAG
 from tajo_sf_pipeline.defs.schedules import days_from
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.sources.base import Warehouse
-from tajo_sf_pipeline.sources.snowflake.driver import Connect
-from tajo_sf_pipeline.sources.snowflake.table_changes import Altered, Tokens, altered, tokens
-from tajo_sf_pipeline.sources.snowflake.transports import question
+from tajo_sf_pipeline.sources.base import Altered, ChangeTokens
+from tajo_sf_pipeline.sources.selection import OpenSource, source_of
 from tajo_sf_pipeline.state.selection import state_of
 
 # Which change of the source tables a run is for: by it the runs that failed are found again.
@@ -66,7 +63,7 @@ def freshness_sensor(
     settings: Settings,
     audience: Audience,
     job: UnresolvedAssetJobDefinition,
-    connect: Connect | None = None,
+    open_source: OpenSource = source_of,
 ) -> dg.SensorDefinition:
     """Start an incremental run when a source table changed, and say how fresh the audience is.
 
@@ -74,7 +71,7 @@ def freshness_sensor(
     look at the warehouse is a skip with its reason; the verdicts are written all the same. A change
     whose run failed is asked for three times at most.
     """
-    watch = _Watch(settings, audience, connect)
+    watch = _Watch(settings, audience, open_source)
 
     @dg.sensor(
         name=f"{audience.name}_freshness",
@@ -93,16 +90,11 @@ def freshness_sensor(
 class _Watch:
     """One audience's tables, and the transport that is kept from tick to tick."""
 
-    def __init__(
-        self, settings: Settings, audience: Audience, connect: Connect | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, audience: Audience, open_source: OpenSource) -> None:
         self._settings, self._audience = settings, audience
         self._tables = audience.sources(settings.snowflake.database, settings.snowflake.schema_)
         self._verdicts = Verdicts(settings, audience)
-        # Made by the first tick: it wants the credentials, which loading does not.
-        self._source: Callable[[], Warehouse] = cache(
-            lambda: question(settings.snowflake, settings.path.parent, connect)
-        )
+        self._source = open_source(settings)
 
     def tick(
         self, context: dg.SensorEvaluationContext, memory: Memory, now: datetime
@@ -112,7 +104,7 @@ class _Watch:
             unread = "the SQL names no table that we can read; declare freshness.sources"
             return _skip(unread, memory, events)
         try:
-            answer = tokens(self._source(), self._tables)
+            answer = self._source.change_tokens(self._tables)
             changed = self._changed(answer, memory)
             events += self._observed(changed, answer)
         except TajoError as error:
@@ -122,7 +114,7 @@ class _Watch:
         seen = replace(memory, tokens=_plain(answer), settled_at=now)
         if not memory.tokens:
             return _skip(
-                f"first look: {len(answer.told)} tables noted{_hidden(answer)}", seen, events
+                f"first look: {len(answer.known)} tables noted{_hidden(answer)}", seen, events
             )
         wanted = self._wanted(context.instance, memory, now, changed)
         if not any(number < ATTEMPTS for number in wanted.values()):
@@ -162,13 +154,13 @@ class _Watch:
             return f"put off until the run {busy} has ended"
         return None
 
-    def _changed(self, answer: Tokens, memory: Memory) -> list[Table]:
-        told = answer.told.items()
+    def _changed(self, answer: ChangeTokens, memory: Memory) -> list[Table]:
+        told = answer.known.items()
         return [table for table, token in told if memory.tokens.get(".".join(table)) != token]
 
-    def _observed(self, changed: list[Table], answer: Tokens) -> list[dg.AssetObservation]:
-        moments = altered(self._source(), changed) if changed else {}
-        return [_observation(table, answer.told[table], moments[table]) for table in changed]
+    def _observed(self, changed: list[Table], answer: ChangeTokens) -> list[dg.AssetObservation]:
+        moments = self._source.altered(changed) if changed else {}
+        return [_observation(table, answer.known[table], moments[table]) for table in changed]
 
     def _moved(self, memory: Memory, now: datetime, *, moved: bool) -> Memory:
         state, name = state_of(self._settings), self._audience.name
@@ -192,15 +184,15 @@ def _run_of_change(change: str, day: date, number: int) -> dg.RunRequest:
     )
 
 
-def _nothing_to_do(answer: Tokens, memory: Memory, failures: Mapping[date, int]) -> str:
+def _nothing_to_do(answer: ChangeTokens, memory: Memory, failures: Mapping[date, int]) -> str:
     """Say why there is no reason for a run."""
     since = f"{memory.settled_at:%H:%M:%S} UTC" if memory.settled_at else "the first look"
     given_up = "".join(f"; {n} runs of {day} have failed" for day, n in failures.items())
     return f"no source table has changed since {since}{given_up}{_hidden(answer)}"
 
 
-def _hidden(answer: Tokens) -> str:
-    return "".join(f"; cannot tell: {why}" for why in answer.untold.values())
+def _hidden(answer: ChangeTokens) -> str:
+    return "".join(f"; cannot tell: {why}" for why in answer.unknown.values())
 
 
 def _observation(table: Table, token: str, found: Altered) -> dg.AssetObservation:
@@ -220,8 +212,8 @@ def _skip(reason: str, memory: Memory, events: list[Any]) -> dg.SensorResult:
     )
 
 
-def _plain(answer: Tokens) -> dict[str, str]:
-    return {".".join(table): token for table, token in answer.told.items()}
+def _plain(answer: ChangeTokens) -> dict[str, str]:
+    return {".".join(table): token for table, token in answer.known.items()}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -4,11 +4,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.sources.selection import OpenSource
 from tajo_sf_pipeline.sources.snowflake.driver import Connect
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
 
 if TYPE_CHECKING:
     from dagster_snowflake import SnowflakeResource
+
+
+def source_through(resource: "SnowflakeResource") -> OpenSource:
+    """Return what opens the workspace's Snowflake through the resource's own connections."""
+
+    def open_source(settings: Settings) -> SnowflakeSource:
+        return SnowflakeSource(settings.snowflake, settings.path.parent, connecting(resource))
+
+    return open_source
 
 
 def connecting(resource: "SnowflakeResource") -> Connect:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.audience.window import Lane
-from tajo_sf_pipeline.engine.pipeline import Partition, reasons
-from tajo_sf_pipeline.engine.preflight import preflight
+from tajo_sf_pipeline.engine.mapped_files import reasons
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import ConfigurationError, GuardError
 from tajo_sf_pipeline.planning.estimate import Estimate, estimate
 from tajo_sf_pipeline.planning.plan import Plan
@@ -29,7 +29,7 @@ class DryRun:
 
     audience: str
     day: date
-    path: Lane
+    lane: Lane
     extracted: int
     rejected: int
     rejects: Mapping[str, int]
@@ -54,7 +54,7 @@ class DryRun:
         return {
             "audience": self.audience,
             "sync_date": self.day.isoformat(),
-            "path": self.path,
+            "path": self.lane,
             "extracted": self.extracted,
             "rejected": self.rejected,
             "rejects": [{"reason": text, "rows": rows} for text, rows in self.rejects.items()],
@@ -70,66 +70,64 @@ class DryRun:
         }
 
 
-def dry_run(partition: Partition, *, kept: bool = False) -> DryRun:
-    """Extract and map into a folder that is gone afterwards, plan, and judge the plan.
+def dry_run(run: SyncRun, *, kept: bool = False) -> DryRun:
+    """Extract and map into a folder that is gone afterwards, plan, and evaluate the plan.
 
     With `kept` the rows are those of the last run of the date, and the warehouse is not asked.
     Nothing is written to Brevo or the ledger; Brevo is read for its attributes.
     """
     if kept:
-        if not partition.paths.rejected(partition.day).exists():
+        if not run.paths.rejected(run.day).exists():
             raise ConfigurationError(
                 "TAJO-159",
-                f"no rows of {partition.audience.name} on {partition.day} are kept",
+                f"no rows of {run.audience.name} on {run.day} are kept",
                 "Leave --kept out: then the warehouse is asked.",
             )
-        return _judged(partition)
+        return _evaluated(run)
     with tempfile.TemporaryDirectory(prefix="tajo-plan-") as scratch:
-        apart = replace(partition, scratch=Path(scratch))
+        apart = replace(run, scratch=Path(scratch))
         apart.extract()
         apart.map()
-        return _judged(apart)
+        return _evaluated(apart)
 
 
-def _judged(partition: Partition) -> DryRun:
-    sync, show = partition.delivery(), partition.settings.file.log_personal_data
-    notes = sync.notes
-    plan = sync.plan()
+def _evaluated(run: SyncRun) -> DryRun:
+    show, report, plan = run.settings.file.log_personal_data, run.report, run.plan()
     try:
-        accepted, stop = _guarded(partition, plan)
+        accepted, stop = _guarded(run, plan)
         return DryRun(
-            audience=partition.audience.name,
-            day=partition.day,
-            path=partition.path,
-            extracted=notes.extracted,
-            rejected=notes.rejected,
-            rejects=reasons(partition.paths.rejected(partition.day)),
+            audience=run.audience.name,
+            day=run.day,
+            lane=run.lane,
+            extracted=report.extracted,
+            rejected=report.rejected,
+            rejects=reasons(run.paths.rejected(run.day)),
             plan=plan.as_json(show_keys=show),
-            estimate=estimate(plan, partition.settings.brevo),
+            estimate=estimate(plan, run.settings.brevo),
             accepted_guards=accepted,
             stop=stop,
-            problems=_problems(partition) if plan.counts.writes else (),
-            sample=tuple(_sampled(row, partition, show=show) for row in plan.sample(_SAMPLE)),
+            problems=_problems(run) if plan.counts.writes else (),
+            sample=tuple(_sampled(row, run, show=show) for row in plan.sample(_SAMPLE)),
         )
     finally:
         plan.discard()
 
 
-def _guarded(partition: Partition, plan: Plan) -> tuple[tuple[str, ...], GuardError | None]:
+def _guarded(run: SyncRun, plan: Plan) -> tuple[tuple[str, ...], GuardError | None]:
     try:
-        return partition.delivery().guarded(plan), None
+        return run.guard(plan), None
     except GuardError as error:
         return (), error
 
 
-def _problems(partition: Partition) -> tuple[str, ...]:
-    found = preflight(partition)
-    return found.problems if found else ()
+def _problems(run: SyncRun) -> tuple[str, ...]:
+    preflight = run.preflight()
+    return preflight.problems if preflight else ()
 
 
-def _sampled(row: Mapping[str, Any], partition: Partition, *, show: bool) -> Mapping[str, Any]:
+def _sampled(row: Mapping[str, Any], run: SyncRun, *, show: bool) -> Mapping[str, Any]:
     """Show a row of the plan; what may identify a person is masked."""
-    personal = {field.to for field in partition.audience.fields.values() if field.personal}
+    personal = {field.to for field in run.audience.fields.values() if field.personal}
     payload = json.loads(row["_payload"]) if row["_payload"] else {}
     values = payload.get("attributes") or payload.get("event_properties") or {}
     return {

@@ -19,7 +19,7 @@ class MappingReport:
     mapped. `extract` is the name of the extract's file.
     """
 
-    path: Lane
+    lane: Lane
     query_id: str | None
     extract: str | None
     extracted: int
@@ -33,7 +33,7 @@ class MappingReport:
         """Read the report that stands in a rejects' file."""
         kept = parquet.notes(rejected)
         return cls(
-            path=kept["path"],
+            lane=kept["path"],
             query_id=kept.get("query_id"),
             extract=kept.get("extract"),
             extracted=kept["extracted"],
@@ -45,8 +45,10 @@ class MappingReport:
 
     def as_notes(self) -> dict[str, Any]:
         """Return what `of` reads, as JSON takes it."""
+        notes = asdict(self)
         return {
-            **asdict(self),
+            "path": notes.pop("lane"),
+            **notes,
             "columns": [astuple(column) for column in self.columns],
             "reached": self.reached.isoformat() if self.reached else None,
             "window_end": self.window_end.isoformat(),

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tajo_sf_pipeline.audience.model import Audience
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline.storage.paths import Paths
 from tajo_sf_pipeline.telemetry.personal import shown
@@ -40,16 +40,16 @@ class Previewed:
         }
 
 
-def preview(partition: Partition, limit: int) -> list[Previewed]:
+def preview(run: SyncRun, limit: int) -> list[Previewed]:
     """Ask the warehouse for `limit` rows and map them, in a folder that is gone afterwards.
 
     The query runs as it would for an audience that has never synced; nothing else is written.
     """
-    audience = partition.audience
+    audience = run.audience
     with tempfile.TemporaryDirectory(prefix="tajo-preview-") as scratch:
         apart = replace(
-            partition,
-            settings=replace(partition.settings, home=Path(scratch)),
+            run,
+            settings=replace(run.settings, home=Path(scratch)),
             audience=audience.model_copy(update={"statement": audience.statement.limited(limit)}),
             full=True,
         )
@@ -58,11 +58,11 @@ def preview(partition: Partition, limit: int) -> list[Previewed]:
         return list(first_rows(apart, limit))
 
 
-def first_rows(partition: Partition, limit: int) -> Iterator[Previewed]:
+def first_rows(run: SyncRun, limit: int) -> Iterator[Previewed]:
     """Read the first rows of a partition that has been extracted and mapped."""
-    paths, day = partition.paths, partition.day
-    show = partition.settings.file.log_personal_data
-    personal = personal_names(partition.audience)
+    paths, day = run.paths, run.day
+    show = run.settings.file.log_personal_data
+    personal = personal_names(run.audience)
     mapped = {row["_row"]: row for row in _first(paths.mapped(day), limit)}
     reasons = _reasons(paths, day, limit)
     for number, source in enumerate(_first(paths.extract(day), limit)):
@@ -75,11 +75,11 @@ def first_rows(partition: Partition, limit: int) -> Iterator[Previewed]:
         )
 
 
-def same_contacts(partition: Partition, limit: int) -> Iterator[tuple[int, Row, int, Row]]:
+def same_contacts(run: SyncRun, limit: int) -> Iterator[tuple[int, Row, int, Row]]:
     """Return rows that were left out for another one of the same contact, each beside that one."""
-    paths, day = partition.paths, partition.day
-    show = partition.settings.file.log_personal_data
-    personal = personal_names(partition.audience)
+    paths, day = run.paths, run.day
+    show = run.settings.file.log_personal_data
+    personal = personal_names(run.audience)
 
     def source(number: int) -> Row:
         row = parquet.row(paths.extract(day), number)

@@ -12,7 +12,7 @@ from tajo_sf_pipeline.defs import checks, run_failure
 from tajo_sf_pipeline.defs.checks import COVERED, stop_unless_judged
 from tajo_sf_pipeline.defs.metadata import of_mapping
 from tajo_sf_pipeline.defs.run_failure import why_failed
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import GuardError, MappingError, RefusedError, TajoError
 
 BLOCKING = [rule.name for rule in ON_MAPPED if rule.blocking and rule.name != COVERED]
@@ -47,12 +47,12 @@ def _stop(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> list[str]:
     """Let `sync` run alone where each check would say this; name the checks that were made."""
     made: list[str] = []
 
-    def judged(_: Partition, names: list[str]) -> list[tuple[str, Verdict]]:
+    def judged(_: SyncRun, names: list[str]) -> list[tuple[str, Verdict]]:
         made.extend(names)
         return [(name, verdict) for name in names]
 
     monkeypatch.setattr(checks, "judged", judged)
-    stop_unless_judged(cast(dg.AssetExecutionContext, CONTEXT), cast(Partition, PARTITION))
+    stop_unless_judged(cast(dg.AssetExecutionContext, CONTEXT), cast(SyncRun, PARTITION))
     return made
 
 

@@ -23,8 +23,9 @@ from tajo_sf_pipeline.audience.freshness import (
 )
 from tajo_sf_pipeline.audience.statement import Statement, Table
 from tajo_sf_pipeline.defs import runs
-from tajo_sf_pipeline.sources.snowflake import table_changes
-from tajo_sf_pipeline.sources.snowflake.transports import question
+from tajo_sf_pipeline.sources.base import Question
+from tajo_sf_pipeline.sources.selection import source_of
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
 from tajo_sf_pipeline_tests.dagster_sensors import Sensors
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -78,9 +79,9 @@ class Watched:
     def execute(self, sql: str) -> None:
         """Run a statement in the local Snowflake."""
         settings = self.workspace.settings()
-        source = question(settings.snowflake, settings.path.parent)
-        with source.running(Statement(sql, "a test"), {}, "") as result:
-            list(result.batches)
+        source = SnowflakeSource(settings.snowflake, settings.path.parent)
+        with source.small_transport.extract(Question(Statement(sql, "a test"), {}, "")) as extract:
+            list(extract.batches)
 
     def verdict(self, check: str) -> dg.AssetCheckEvaluation:
         """Give the last verdict of a check."""
@@ -402,13 +403,12 @@ def test_a_cursor_that_moves_forgets_what_moved_before() -> None:
 
 def test_what_cannot_be_told_is_said(watched: Watched) -> None:
     """One table that the role does not see hides no other; its name and why stand in the answer."""
-    settings = watched.workspace.settings()
-    source = question(settings.snowflake, settings.path.parent)
+    source = source_of(watched.workspace.settings())
     seen = Table("MARKETING_DB", "PUBLIC", watched.table)
     hidden = Table("MARKETING_DB", "PUBLIC", "NO_SUCH_TABLE")
-    answer = table_changes.tokens(source, [seen, hidden])
-    assert [seen] == list(answer.told)
-    assert {hidden: "MARKETING_DB.PUBLIC.NO_SUCH_TABLE is not shown to the role"} == answer.untold
+    answer = source.change_tokens([seen, hidden])
+    assert [seen] == list(answer.known)
+    assert {hidden: "MARKETING_DB.PUBLIC.NO_SUCH_TABLE is not shown to the role"} == answer.unknown
 
 
 def test_declared_sources_are_read_as_sql_reads_them() -> None:

@@ -19,7 +19,7 @@ from tajo_sf_pipeline.defs.history import failed, synced
 from tajo_sf_pipeline.defs.missed_dates import missed_dates_sensor
 from tajo_sf_pipeline.defs.sensors import Memory
 from tajo_sf_pipeline.errors import TajoError, VendorOutageError
-from tajo_sf_pipeline.sources.snowflake.table_changes import Altered, Tokens
+from tajo_sf_pipeline.sources.base import Altered, ChangeTokens, Source
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 TABLE = Table("DB", "PUBLIC", "PEOPLE")
@@ -52,15 +52,20 @@ class Watch:
     """The freshness sensor of an audience over one table, whose token the test chooses."""
 
     instance: dg.DagsterInstance
-    watch: Any
+    watch: Any = None
     token: str = "one"
     error: TajoError | None = None
     memory: Memory = field(default_factory=Memory)
 
-    def answer(self, *_: object) -> Tokens:
+    def change_tokens(self, _tables: object) -> ChangeTokens:
+        """Answer as the source does."""
         if self.error:
             raise self.error
-        return Tokens({TABLE: self.token})
+        return ChangeTokens({TABLE: self.token})
+
+    def altered(self, _tables: object) -> dict[Table, Altered]:
+        """Answer as the source does."""
+        return {TABLE: Altered(NOON)}
 
     def tick(self, now: datetime) -> dg.SensorResult:
         """Look once, and remember."""
@@ -78,13 +83,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def watch(instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
+def watch(instance: dg.DagsterInstance, tmp_path: Path) -> Watch:
     """Give one that has looked at noon, and whose table has changed since."""
-    monkeypatch.setattr(sensors, "question", lambda *_: None)
-    settings = settings_of(tmp_path, NOON.date())
-    found = Watch(instance, sensors._Watch(settings, cast(Audience, AUDIENCE)))  # noqa: SLF001
-    monkeypatch.setattr(sensors, "tokens", found.answer)
-    monkeypatch.setattr(sensors, "altered", lambda *_: {TABLE: Altered(NOON)})
+    found = Watch(instance)
+    found.watch = sensors._Watch(  # noqa: SLF001
+        settings_of(tmp_path, NOON.date()),
+        cast(Audience, AUDIENCE),
+        lambda _settings: cast(Source, found),
+    )
     found.tick(NOON)
     found.token = "two"
     return found

@@ -12,7 +12,7 @@ from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.one_run import OneRun
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import BusyError, VendorOutageError
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -151,7 +151,7 @@ def test_the_terminal_raises_an_outage_at_once(workspace: Workspace, people: str
 def test_a_second_run_of_a_date_waits_for_the_first(workspace: Workspace, people: str) -> None:
     """The lock of a date goes from one run to the next, and is told where it does not."""
     settings = workspace.settings()
-    partition = Partition(
+    partition = SyncRun(
         settings, workspace.load(people), settings.today(), "incremental", run_id="first"
     )
     first, second = OneRun(), OneRun()

@@ -13,7 +13,8 @@ from dagster._serdes import serialize_value
 from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
-from tajo_sf_pipeline.engine import pipeline
+from tajo_sf_pipeline.engine.mapped_files import Mapped
+from tajo_sf_pipeline.engine.run import SyncRun, silent
 from tajo_sf_pipeline.errors import ConfigurationError, GuardError
 from tajo_sf_pipeline_tests.shops import CHECKS, COLUMNS, MAPPING, PEOPLE, Shop, values
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -121,15 +122,15 @@ def test_a_damaged_mapping_never_reaches_brevo(
     failing: str,
 ) -> None:
     """The file on disk is damaged: the blocking check fails, and sync never starts."""
-    real = pipeline.Partition.map
+    real = SyncRun.map
 
-    def mapped_and_damaged(partition: pipeline.Partition) -> pipeline.Mapped:
+    def mapped_and_damaged(partition: SyncRun) -> Mapped:
         told = real(partition)
         file = partition.paths.mapped(partition.day)
         pq.write_table(damage(pq.read_table(file)), file)
         return told
 
-    monkeypatch.setattr(pipeline.Partition, "map", mapped_and_damaged)
+    monkeypatch.setattr(SyncRun, "map", mapped_and_damaged)
     with pytest.raises(GuardError, match=failing):
         shop.run()
     run = shop.failed_run()
@@ -229,7 +230,7 @@ def test_the_path_of_a_run(
     """A backfill is told by its tag, a date that a person picked by not being today."""
     partition = partition_in_a_run(workspace, days_ago, tags)
     day = workspace.settings().today() - timedelta(days=days_ago)
-    assert (path, day, False) == (partition.path, partition.day, partition.full)
+    assert (path, day, False) == (partition.lane, partition.day, partition.full)
 
 
 def test_a_full_run_is_told_by_its_tag(workspace: Workspace) -> None:
@@ -237,17 +238,15 @@ def test_a_full_run_is_told_by_its_tag(workspace: Workspace) -> None:
     assert partition_in_a_run(workspace, 0, {"tajo/full": "true"}).full
 
 
-def partition_in_a_run(
-    workspace: Workspace, days_ago: int, tags: Mapping[str, str]
-) -> pipeline.Partition:
+def partition_in_a_run(workspace: Workspace, days_ago: int, tags: Mapping[str, str]) -> SyncRun:
     """Ask from inside a real run, since only that has tags, for the partition it is about."""
     workspace.audience("people", "SELECT email FROM people", {"email": "email"})
     settings = workspace.settings()
-    seen: list[pipeline.Partition] = []
+    seen: list[SyncRun] = []
 
     @dg.asset(partitions_def=sync_dates(settings))
     def asking(context: dg.AssetExecutionContext) -> None:
-        of = PartitionOf(settings, workspace.load("people"), pipeline.silent)
+        of = PartitionOf(settings, workspace.load("people"), silent)
         seen.append(of(context))
 
     day = settings.today() - timedelta(days=days_ago)

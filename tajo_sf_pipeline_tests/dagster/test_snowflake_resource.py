@@ -10,8 +10,8 @@ import pytest
 from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.defs import runs
-from tajo_sf_pipeline.defs.snowflake_resource import connecting
-from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.defs.snowflake_resource import source_through
+from tajo_sf_pipeline.sources.base import Question
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
 if TYPE_CHECKING:
@@ -153,12 +153,12 @@ def test_the_connection_reads_in_our_zone_and_database(
 
     monkeypatch.setattr(connector, "connect", noted)
     snowflake = embedded.settings().snowflake
-    source = warehouse(snowflake, embedded.folder, connecting(resource))
+    source = source_through(resource)(embedded.settings())
     asked = Statement(
         "SELECT CURRENT_DATABASE() AS d, CURRENT_SCHEMA() AS s", "the session of a test"
     )
-    with source.running(asked, {}, "a tag") as result:
-        [session] = [row for batch in result.batches for row in batch.to_pylist()]
+    with source.extract(Question(asked, {}, "a tag")) as extract:
+        [session] = [row for batch in extract.batches for row in batch.to_pylist()]
     assert {"D": snowflake.database, "S": snowflake.schema_} == session
     [parameters] = opened
     assert "UTC" == parameters["timezone"]

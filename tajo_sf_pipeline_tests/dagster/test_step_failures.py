@@ -14,7 +14,7 @@ import pytest
 from tajo_sf_pipeline.defs.failures import RETRIES, TERMINAL_TAG, step
 from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
     BusyError,
@@ -196,7 +196,7 @@ def test_only_runs_of_one_audience_and_date_wait_for_each_other(
             day=date(2026, 11, day),
             run_id=f"run of {audience}",
         )
-        run.hold(cast(Partition, partition), patience=0)
+        run.hold(cast(SyncRun, partition), patience=0)
 
     first, second = runs
     hold(first, "people", 9)

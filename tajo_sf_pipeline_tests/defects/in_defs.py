@@ -41,7 +41,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a backfill gives up as early as the incremental path",
         file="tajo_sf_pipeline/defs/failures.py",
-        before="policy = RETRIES[partition_of(context).path]",
+        before="policy = RETRIES[partition_of(context).lane]",
         after='policy = RETRIES["incremental"]',
         found_by=(f"{_STEPS}::test_each_path_has_its_own_number_of_attempts",),
     ),

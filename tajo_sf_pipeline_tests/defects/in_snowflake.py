@@ -189,9 +189,9 @@ DEFECTS: tuple[Defect, ...] = (
             "    except (AuthenticationError, VendorOutageError):\n"
             "        raise\n"
             "    except TajoError:\n"
-            "        found = Tokens()"
+            "        tokens = ChangeTokens()"
         ),
-        after=("    except TajoError:\n        found = Tokens()"),
+        after=("    except TajoError:\n        tokens = ChangeTokens()"),
         found_by=(
             f"{_QUESTION}::test_a_warehouse_that_cannot_be_asked_is_no_table_that_cannot_be_told_of",
         ),
@@ -206,7 +206,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a materialized view is asked for tables that it does not show",
         file="tajo_sf_pipeline/sources/snowflake/table_changes.py",
-        before=' or found[0]["type"] == "MATERIALIZED VIEW"',
+        before=' or tables[0]["type"] == "MATERIALIZED VIEW"',
         after="",
         found_by=(f"{_QUESTION}::test_a_materialized_view_has_a_moment_of_its_own",),
     ),
@@ -226,9 +226,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="with a password the freshness sensor never signs in",
-        file="tajo_sf_pipeline/sources/snowflake/transports.py",
-        before="    if connect or isinstance(snowflake.auth, Password):",
-        after="    if connect:",
+        file="tajo_sf_pipeline/sources/snowflake/source.py",
+        before="        if self._connect or isinstance(self._snowflake.auth, Password):",
+        after="        if self._connect:",
         found_by=(f"{_SQL_API}::test_a_small_question_takes_the_transport_that_can_sign_in",),
     ),
     Defect(

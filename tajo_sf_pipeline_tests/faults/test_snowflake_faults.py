@@ -21,9 +21,9 @@ import stamina
 from cryptography.hazmat.primitives import serialization
 
 from tajo_sf_pipeline.audience.statement import Statement
-from tajo_sf_pipeline.engine.pipeline import Partition
-from tajo_sf_pipeline.errors import ConfigurationError
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.sandbox import Sandbox, serve
+from tajo_sf_pipeline.sources.base import Question
 from tajo_sf_pipeline.sources.snowflake import credentials, error_translation, sql_api
 from tajo_sf_pipeline.sources.snowflake.sql_api import SqlApi
 from tajo_sf_pipeline_tests.forwarder import forwarding_to
@@ -93,10 +93,10 @@ def people(workspace: Workspace, snowflake: Snowflake) -> Workspace:
     return workspace
 
 
-def _partition(workspace: Workspace) -> Partition:
+def _partition(workspace: Workspace) -> SyncRun:
     settings = workspace.settings()
     audience = workspace.load("people")
-    return Partition(settings, audience, settings.today(), "incremental", run_id="a-test")
+    return SyncRun(settings, audience, settings.today(), "incremental", run_id="a-test")
 
 
 def _extracted(workspace: Workspace) -> pa.Table:
@@ -483,10 +483,9 @@ def test_an_empty_result_has_the_same_schema(
 @pytest.mark.long
 def test_ten_thousand_columns(people: Workspace, snowflake: Snowflake) -> None:
     """All arrive, in their order, on both transports."""
-    wide, count = f"{people.prefix}_wide".upper(), 10_000
-    columns = ", ".join(f"{n} AS c{n}" for n in range(count))
-    text = f"CREATE TABLE {wide} AS SELECT 'a@example.com' AS email, {columns}"
-    _api(people).run_script([text], "a tag", "a script")
+    count = 10_000
+    columns = ",".join(["email", *(f"c{n}" for n in range(count))])
+    wide = people.table("wide", columns, [["a@example.com", *range(count)]])
     people.audience("people", f"SELECT * FROM {wide}", {"email": "email"})
     for transport in TRANSPORTS:
         people.write(snowflake={"transport": transport})
@@ -535,58 +534,12 @@ def test_an_unmapped_name_twice(people: Workspace, snowflake: Snowflake, transpo
     assert (1, 1) == (run["extracted"], run["confirmed"])
 
 
-# Several statements.
+# Many statements at once.
 
 
 def _api(workspace: Workspace) -> SqlApi:
     settings = workspace.settings().snowflake
     return SqlApi(settings, credentials.credentials_of(settings, workspace.folder))
-
-
-def test_a_script_gives_every_answer(people: Workspace, snowflake: Snowflake) -> None:
-    """One request, and each statement's own result, in their order."""
-    table = f"{people.prefix}_notes".upper()
-    texts = [
-        f"CREATE TABLE {table} (n NUMBER)",
-        f"INSERT INTO {table} VALUES (1), (2)",
-        f"SELECT SUM(n) AS total FROM {table}",
-    ]
-    answers = _api(people).run_script(texts, "a tag", "a script")
-    assert [["2"]] == answers[1]["data"]
-    assert 2 == answers[1]["stats"]["numRowsInserted"]
-    assert [["3"]] == answers[2]["data"]
-    assert 3 == len({answer["statementHandle"] for answer in answers})
-    assert 1 == len({one["request_id"] for one in snowflake.statements(table)})
-
-
-def test_a_script_of_one_statement(people: Workspace, snowflake: Snowflake) -> None:
-    """It has its answer too."""
-    [answer] = _api(people).run_script(["SELECT 7 AS n"], "a tag", "a script")
-    assert [["7"]] == answer["data"]
-
-
-def test_a_script_that_fails_keeps_what_was_done(people: Workspace, snowflake: Snowflake) -> None:
-    """The failing statement is named; those before it stay, as Snowflake says."""
-    table = f"{people.prefix}_notes".upper()
-    texts = [f"CREATE TABLE {table} (n NUMBER)", "SELECT * FROM no_such_table", "SELECT 1"]
-    with pytest.raises(ConfigurationError) as refused:
-        _api(people).run_script(texts, "a tag", "a script")
-    assert "TAJO-124" == refused.value.code
-    assert 'failed on statement "SELECT * FROM no_such_table"' in refused.value.happened
-    assert 2 == len(str(refused.value).splitlines())
-    [answer] = _api(people).run_script([f"SELECT COUNT(*) AS n FROM {table}"], "a tag", "a script")
-    assert [["0"]] == answer["data"]
-
-
-def test_a_script_of_more_statements_than_it_says(people: Workspace, snowflake: Snowflake) -> None:
-    """Two statements in one text are refused as a whole, before anything runs."""
-    table = f"{people.prefix}_notes".upper()
-    with pytest.raises(
-        ConfigurationError, match="Actual statement count 3 did not match"
-    ) as refused:
-        _api(people).run_script([f"CREATE TABLE {table} (n INT); SELECT 1", "SELECT 2"], "", "it")
-    assert "TAJO-124" == refused.value.code
-    assert [] == snowflake.statements(table)
 
 
 @pytest.mark.long
@@ -599,10 +552,10 @@ def test_at_most_twenty_statements_of_a_user_run_at_once(
 
     def run(number: int) -> int:
         statement = Statement(f"SELECT {number} AS n, '{mark}' AS mark", "a test")
-        with source.running(statement, {}, "a tag") as result:
+        with source.extract(Question(statement, {}, "a tag")) as extract:
             entered.release()
             go_on.wait(20)
-            return sum(batch.num_rows for batch in result.batches)
+            return sum(batch.num_rows for batch in extract.batches)
 
     with ThreadPoolExecutor(25) as pool:
         running = [pool.submit(run, number) for number in range(25)]

@@ -23,7 +23,7 @@ from tajo_sf_pipeline.checks import inspection
 from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import runs
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.state.run_summary import Summary
@@ -47,10 +47,10 @@ def _storage_in_its_home(_environment: None, monkeypatch: pytest.MonkeyPatch) ->
 
 def _partition(
     workspace: Workspace, name: str, day: date = THIRD, accept: tuple[str, ...] = ()
-) -> Partition:
+) -> SyncRun:
     """Extract and map a date of the incremental path."""
     loaded, known = _loaded(workspace.file)
-    partition = Partition(
+    partition = SyncRun(
         loaded,
         known.named(name),
         day,

@@ -2,7 +2,8 @@
 
 ``PYTHONPATH=<that commit's tree, with this folder in it> python -m
 tajo_sf_pipeline_tests.releases.write_0_1 /tmp/tajo-0.1``: the folder must not exist, and must have
-a neutral name, because some of what is written holds absolute paths.
+a neutral name, because some of what is written holds absolute paths. This file has followed the
+names since: that commit runs it as it was when it was added.
 """
 
 import gzip
@@ -27,7 +28,7 @@ from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.audience.catalog import load
 from tajo_sf_pipeline.config import settings as workspace_file
 from tajo_sf_pipeline.defs import runs
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.sandbox import serve
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline_tests.releases import brevo_rows
@@ -70,7 +71,7 @@ class Writer:
     def sync(self, name: str, day: date) -> None:
         settings = self.workspace.settings()
         audience = self.workspace.load(name)
-        partition = Partition(settings, audience, day, "incremental", run_id=str(uuid.uuid4()))
+        partition = SyncRun(settings, audience, day, "incremental", run_id=str(uuid.uuid4()))
         partition.extract()
         partition.map()
         assert partition.sync().conserved
@@ -338,7 +339,7 @@ def _die(file: str, name: str, day: str, step: str, times: str) -> None:
 
     settings = workspace_file.load(Path(file))
     audience = load(settings).named(name)
-    partition = Partition(
+    partition = SyncRun(
         settings, audience, date.fromisoformat(day), "incremental", run_id=str(uuid.uuid4())
     )
     partition.extract()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline_tests.reliability.world import Rows, World
 
 SCHEMA = pa.schema(
@@ -91,7 +91,7 @@ class ContactsWorld(World):
     def snapshot(self) -> dict[str, Row]:
         return dict(self.source)
 
-    def extract(self, partition: Partition, source: dict[str, Row]) -> Rows:
+    def extract(self, partition: SyncRun, source: dict[str, Row]) -> Rows:
         rows = [
             {"email": key, "points": row.points, "updated_at": row.updated_at}
             for key, row in source.items()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline_tests.reliability.world import Rows, World
 
 SCHEMA = pa.schema(
@@ -66,7 +66,7 @@ class EventsWorld(World):
     def snapshot(self) -> dict[str, datetime]:
         return dict(self.source)
 
-    def extract(self, _partition: Partition, source: dict[str, datetime]) -> Rows:
+    def extract(self, _partition: SyncRun, source: dict[str, datetime]) -> Rows:
         return [
             {"id": key, "email": WHO, "number": int(key[1:]), "moment": moment}
             for key, moment in source.items()

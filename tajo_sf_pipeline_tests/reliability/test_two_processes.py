@@ -32,13 +32,13 @@ from pathlib import Path
 from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.config import settings
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 
 work = json.loads(sys.argv[1])
 loaded = settings.load(Path(work["file"]))
 audience = catalog.load(loaded).named(work["audience"])
 for day in work["days"]:
-    partition = Partition(
+    partition = SyncRun(
         loaded, audience, date.fromisoformat(day), work["path"], run_id=uuid.uuid4().hex
     )
     partition.extract()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tajo_sf_pipeline.audience.window import Lane
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import VendorOutageError
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.state.dead_letter import Filter
@@ -53,7 +53,7 @@ class World(ABC):
         """Give the source as it is now, to be kept."""
 
     @abstractmethod
-    def extract(self, partition: Partition, source: Any) -> Rows:
+    def extract(self, partition: SyncRun, source: Any) -> Rows:
         """Give the rows that the audience's query returns."""
 
     @abstractmethod

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.engine.pipeline import Mapped, Partition
+from tajo_sf_pipeline.engine.mapped_files import Mapped
 from tajo_sf_pipeline.engine.preview import first_rows, same_contacts
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline_tests.conftest import SHOP_DAY
 from tajo_sf_pipeline_tests.workspaces import Workspace
 
@@ -20,7 +21,7 @@ TODAY = date(2026, 3, 1)
 def _mapped(workspace: Workspace, name: str, day: date = TODAY) -> tuple[Mapped, pa.Table]:
     """Extract and map a date; send nothing."""
     audience = workspace.load(name)
-    partition = Partition(workspace.settings(), audience, day, "incremental", "test")
+    partition = SyncRun(workspace.settings(), audience, day, "incremental", "test")
     partition.extract()
     told = partition.map()
     return told, pq.read_table(partition.paths.mapped(day))
@@ -72,7 +73,7 @@ def test_two_rows_that_are_one_contact_are_shown_together(workspace: Workspace) 
     )
     assert notes["query_id"]
     assert f"{TODAY}.parquet" == notes["extract"]
-    partition = Partition(
+    partition = SyncRun(
         workspace.settings(), workspace.load("people"), TODAY, "incremental", "test"
     )
     pairs = list(same_contacts(partition, 5))

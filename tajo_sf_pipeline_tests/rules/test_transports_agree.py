@@ -16,8 +16,8 @@ import pytest
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.errors import ConfigurationError
 from tajo_sf_pipeline.sandbox import Sandbox
-from tajo_sf_pipeline.sources.base import Warehouse
-from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.sources.base import Keys, Question, Source
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
 from tajo_sf_pipeline.storage import parquet
 from tajo_sf_pipeline_tests.sql_api_calls import PAT, SqlApi
 from tajo_sf_pipeline_tests.workspaces import Workspace
@@ -212,31 +212,31 @@ def _selects() -> Iterator[str]:
 
 
 @pytest.fixture
-def transports(workspace: Workspace) -> tuple[Warehouse, Warehouse]:
+def transports(workspace: Workspace) -> tuple[Source, Source]:
     """Give the driver's and the SQL API's."""
     settings = workspace.settings().snowflake
     driver, sql_api = (
-        warehouse(settings.model_copy(update={"transport": name}), workspace.folder)
+        SnowflakeSource(settings.model_copy(update={"transport": name}), workspace.folder)
         for name in ("connector", "sql_api")
     )
     return driver, sql_api
 
 
-def _extract(source: Warehouse, query: str, path: Path) -> tuple[pa.Table, int]:
+def _extract(source: Source, query: str, path: Path) -> tuple[pa.Table, int]:
     """Write an extract as the stage does; give its rows, and in how many parts they came."""
     with (
-        source.running(Statement(query, "the test"), {}, "") as result,
-        parquet.writing(path, result.schema) as out,
+        source.extract(Question(Statement(query, "the test"), {}, "")) as extract,
+        parquet.writing(path, extract.schema) as out,
     ):
-        batches = list(result.batches)
+        batches = list(extract.batches)
         for batch in batches:
             out.write(batch)
         out.finish(NOTES)
-    return pa.Table.from_batches(batches, result.schema), result.partitions
+    return pa.Table.from_batches(batches, extract.schema), extract.partitions
 
 
 def _assert_agreement(
-    transports: tuple[Warehouse, Warehouse], query: str, folder: Path
+    transports: tuple[Source, Source], query: str, folder: Path
 ) -> tuple[pa.Table, tuple[int, int]]:
     """Hold both extracts against each other; give the rows, and the number of parts of each."""
     paths = folder / "driver.parquet", folder / "sql_api.parquet"
@@ -260,7 +260,7 @@ def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def test_s15_every_type_and_value(
-    sql: SqlApi, transports: tuple[Warehouse, Warehouse], tmp_path: Path
+    sql: SqlApi, transports: tuple[Source, Source], tmp_path: Path
 ) -> None:
     """Both give the values that were written, and the same file of them."""
     found, _ = _assert_agreement(transports, "SELECT * FROM every_type ORDER BY n", tmp_path)
@@ -274,7 +274,7 @@ def test_s15_every_type_and_value(
 
 @pytest.mark.parametrize("value", HELD_OTHERWISE)
 def test_s15_what_the_local_one_holds_otherwise(
-    transports: tuple[Warehouse, Warehouse], tmp_path: Path, value: str
+    transports: tuple[Source, Source], tmp_path: Path, value: str
 ) -> None:
     """Where the local Snowflake is not like the real one, both transports show it."""
     found, _ = _assert_agreement(transports, f"SELECT {value} AS c", tmp_path)
@@ -283,7 +283,7 @@ def test_s15_what_the_local_one_holds_otherwise(
 
 @pytest.mark.parametrize("value", NOT_HELD, ids=NOT_HELD.values())
 def test_what_the_local_one_cannot_hold(
-    transports: tuple[Warehouse, Warehouse], tmp_path: Path, value: str
+    transports: tuple[Source, Source], tmp_path: Path, value: str
 ) -> None:
     """Such a value ends the extract over both with one error; who finds it held, adds it above."""
     refusals = set()
@@ -301,7 +301,7 @@ def test_what_the_local_one_cannot_hold(
 )
 def test_s15_any_number_of_rows(
     sql: SqlApi,
-    transports: tuple[Warehouse, Warehouse],
+    transports: tuple[Source, Source],
     tmp_path: Path,
     rows: int,
     parts: tuple[int, int],
@@ -314,7 +314,7 @@ def test_s15_any_number_of_rows(
 
 
 def test_s15_the_cut_does_not_matter(
-    sql: SqlApi, transports: tuple[Warehouse, Warehouse], tmp_path: Path
+    sql: SqlApi, transports: tuple[Source, Source], tmp_path: Path
 ) -> None:
     """Snowflake chooses how many rows a partition has; the file does not show it."""
     with sql.changed(partition_rows=777):
@@ -323,10 +323,31 @@ def test_s15_the_cut_does_not_matter(
 
 
 @pytest.mark.long
-def test_s15_a_million_rows(
-    sql: SqlApi, transports: tuple[Warehouse, Warehouse], tmp_path: Path
-) -> None:
+def test_s15_a_million_rows(sql: SqlApi, transports: tuple[Source, Source], tmp_path: Path) -> None:
     """It holds for an extract of the size that people have."""
     sql.rows(MANY.format(table="a_million", rows=1_000_000))
     found, _ = _assert_agreement(transports, "SELECT * FROM a_million ORDER BY n", tmp_path)
     assert 1_000_000 == found.num_rows
+
+
+def test_both_answer_for_a_few_keys(sql: SqlApi, transports: tuple[Source, Source]) -> None:
+    """The rows of these keys alone, of the whole query as it is written, with its binds."""
+    query = Statement(
+        "SELECT email, n FROM people_asked WHERE n < :window_end QUALIFY 1 = ROW_NUMBER() "
+        "OVER (PARTITION BY email ORDER BY n DESC) -- the newest;\n;",
+        "the test",
+    )
+    sql.rows(
+        "CREATE OR REPLACE TABLE people_asked AS SELECT * FROM (VALUES "
+        "('ann@x.example', '2026-01-01'::DATE), ('ann@x.example', '2026-01-02'::DATE), "
+        "('it''s@x.example', '2026-01-01'::DATE), ('bob@x.example', '2026-01-01'::DATE)) "
+        "t(email, n)"
+    )
+    keys = Keys("email", ("ann@x.example", "it's@x.example", "nobody@x.example"))
+    question = Question(query, {"window_end": date(2026, 1, 9)}, "a-tag", keys)
+    for source in transports:
+        with source.extract(question) as extract:
+            rows = [tuple(row.values()) for batch in extract.batches for row in batch.to_pylist()]
+        assert {("ann@x.example", date(2026, 1, 2)), ("it's@x.example", date(2026, 1, 1))} == set(
+            rows
+        )

@@ -13,7 +13,7 @@ import uvicorn
 
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.brevo import budget
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.sandbox import Sandbox
 from tajo_sf_pipeline.sandbox.brevo import gate
 from tajo_sf_pipeline.sandbox.brevo.accounts import Accounts
@@ -85,7 +85,7 @@ def bring(shop: Workspace, name: str, ago: int, path: Lane) -> int:
     """Bring a date across, and give how many rows Brevo has accepted."""
     settings = shop.settings()
     day, run = settings.today() - timedelta(days=ago), f"{name}.{path}.{ago}.{time.time_ns()}"
-    partition = Partition(settings, shop.load(name), day, path, run_id=run)
+    partition = SyncRun(settings, shop.load(name), day, path, run_id=run)
     partition.extract()
     partition.map()
     return partition.sync().confirmed

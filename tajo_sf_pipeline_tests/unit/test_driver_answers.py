@@ -20,6 +20,7 @@ from snowflake.connector.errors import (
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.errors import IncompleteError, TajoError
+from tajo_sf_pipeline.sources.base import Question
 from tajo_sf_pipeline.sources.snowflake.driver import Driver
 
 SETTINGS = Snowflake.model_validate(
@@ -80,8 +81,8 @@ class Connection:
 
 def _rows(connection: Connection) -> list[str]:
     source = Driver(SETTINGS, connection.connect)
-    with source.running(QUERY, {"last_sync": NOON}, "a-tag") as result:
-        return [value for batch in result.batches for value in batch["N"].to_pylist()]
+    with source.extract(Question(QUERY, {"last_sync": NOON}, "a-tag")) as extract:
+        return [value for batch in extract.batches for value in batch["N"].to_pylist()]
 
 
 @pytest.mark.parametrize("rows", [("1", "2"), (), ("1", "2", "3", "4")])

@@ -9,16 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tajo_sf_pipeline.audience.statement import BindValue, Statement, Table
+from tajo_sf_pipeline.audience.statement import Table
 from tajo_sf_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
     TajoError,
     VendorOutageError,
 )
-from tajo_sf_pipeline.sources.base import Result
+from tajo_sf_pipeline.sources.base import Altered, Extract, Question
 from tajo_sf_pipeline.sources.snowflake import table_changes
-from tajo_sf_pipeline.sources.snowflake.table_changes import Altered
 
 MONDAY, TUESDAY = datetime(2026, 11, 9, 8), datetime(2026, 11, 10, 8)  # noqa: DTZ001 - as it is told
 VIEW, MONDAYS, TUESDAYS = (Table("DB", "PUBLIC", name) for name in ("V", "A", "B"))
@@ -35,14 +34,13 @@ class Told:
     asked: list[str] = field(default_factory=list)
 
     @contextmanager
-    def running(
-        self, statement: Statement, binds: Mapping[str, BindValue], query_tag: str
-    ) -> Iterator[Result]:
-        self.asked.append(statement.text)
-        if "LAST_CHANGE_COMMIT_TIME" in statement.text and self.error:
+    def extract(self, question: Question) -> Iterator[Extract]:
+        text = question.statement.text
+        self.asked.append(text)
+        if "LAST_CHANGE_COMMIT_TIME" in text and self.error:
             raise self.error
-        rows = pa.Table.from_pylist(self._rows(statement.text))
-        yield Result("id", rows.schema, rows.num_rows, 1, TUESDAY, 0.0, iter(rows.to_batches()))
+        rows = pa.Table.from_pylist(self._rows(text))
+        yield Extract("id", rows.schema, rows.num_rows, 1, TUESDAY, 0.0, iter(rows.to_batches()))
 
     def _rows(self, text: str) -> list[dict[str, Any]]:
         if "LAST_CHANGE_COMMIT_TIME" in text:
@@ -93,16 +91,16 @@ def test_a_warehouse_that_cannot_be_asked_is_no_table_that_cannot_be_told_of(
     """The question ends with the error after one statement, and the sensor says why."""
     source = Told(error=error)
     with pytest.raises(type(error)):
-        table_changes.tokens(source, [MONDAYS, TUESDAYS])
+        table_changes.change_tokens(source, [MONDAYS, TUESDAYS])
     assert 1 == len(source.asked)
 
 
 def test_where_the_token_is_refused_the_last_alteration_stands_in() -> None:
     """Of one table it is told, of another that it is hidden; neither hides the other."""
     source = Told({"A": ("BASE TABLE", MONDAY)}, error=GONE)
-    found = table_changes.tokens(source, [MONDAYS, TUESDAYS])
-    assert {MONDAYS: "altered 2026-11-09T08:00:00+00:00"} == found.told
-    assert {TUESDAYS: "DB.PUBLIC.B is not shown to the role"} == found.untold
+    found = table_changes.change_tokens(source, [MONDAYS, TUESDAYS])
+    assert {MONDAYS: "altered 2026-11-09T08:00:00+00:00"} == found.known
+    assert {TUESDAYS: "DB.PUBLIC.B is not shown to the role"} == found.unknown
 
 
 @pytest.mark.parametrize(
@@ -117,5 +115,5 @@ def test_where_the_token_is_refused_the_last_alteration_stands_in() -> None:
 def test_s14_a_tables_name_stays_a_name(name: str, literal: str) -> None:
     """Quotes and backslashes of a name end neither the identifier nor the text around it."""
     source = Told()
-    table_changes.tokens(source, [Table("DB", "PUBLIC", name)])
+    table_changes.change_tokens(source, [Table("DB", "PUBLIC", name)])
     assert [f'SELECT SYSTEM$LAST_CHANGE_COMMIT_TIME({literal}) AS "t0"'] == source.asked

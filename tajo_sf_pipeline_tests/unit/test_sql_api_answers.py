@@ -14,12 +14,12 @@ import stamina
 from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.errors import IncompleteError, VendorOutageError
+from tajo_sf_pipeline.sources.base import Cost, Question
 from tajo_sf_pipeline.sources.snowflake import cost, sql_api
-from tajo_sf_pipeline.sources.snowflake.cost import Cost
 from tajo_sf_pipeline.sources.snowflake.credentials import credentials_of
 from tajo_sf_pipeline.sources.snowflake.driver import Driver
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
 from tajo_sf_pipeline.sources.snowflake.sql_api import SqlApi
-from tajo_sf_pipeline.sources.snowflake.transports import question
 from tajo_sf_pipeline_tests.scripted_server import Answer, Scripted, scripted
 
 QUERY = Statement("SELECT n FROM t WHERE at > :last_sync", "sql/people.sql")
@@ -77,8 +77,8 @@ def _first(rows: list[list[str]], *partitions: int, declared: int) -> Answer:
 
 
 def _rows(source: SqlApi) -> list[str]:
-    with source.running(QUERY, BINDS, "a-tag") as result:
-        return [value for batch in result.batches for value in batch["N"].to_pylist()]
+    with source.extract(Question(QUERY, BINDS, "a-tag")) as extract:
+        return [value for batch in extract.batches for value in batch["N"].to_pylist()]
 
 
 def test_s15_a_statement_says_its_tag_its_zone_and_its_binds(
@@ -205,4 +205,4 @@ def test_a_small_question_takes_the_transport_that_can_sign_in(
     server: Scripted, tmp_path: Path, auth: dict[str, str], kind: type
 ) -> None:
     """The SQL API takes no password; for all else the driver's second is not paid."""
-    assert kind is type(question(_settings(server, auth=auth), tmp_path))
+    assert kind is type(SnowflakeSource(_settings(server, auth=auth), tmp_path).small_transport)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.config import settings
-from tajo_sf_pipeline.engine.pipeline import Partition
+from tajo_sf_pipeline.engine.run import SyncRun
 
 DAY = date(2026, 11, 20)
 
@@ -20,7 +20,7 @@ def main(workspace: str, file: str, *accept: str) -> None:
     """Map and sync the partition of a day, whose extract is the file."""
     loaded = settings.load(Path(workspace))
     audience = catalog.load(loaded).named("people")
-    partition = Partition(
+    partition = SyncRun(
         loaded, audience, DAY, "incremental", run_id=uuid.uuid4().hex, accept=accept
     )
     extract = partition.paths.extract(DAY)

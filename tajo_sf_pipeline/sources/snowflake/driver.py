@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.statement import BindValue, Statement
 from tajo_sf_pipeline.config.settings import Snowflake
-from tajo_sf_pipeline.sources.base import Result
+from tajo_sf_pipeline.sources.base import Extract, Question
 from tajo_sf_pipeline.sources.snowflake.bindings import bound
 from tajo_sf_pipeline.sources.snowflake.credentials import Credentials, account_identifier
 from tajo_sf_pipeline.sources.snowflake.error_translation import incomplete, translate_errors
@@ -25,20 +24,18 @@ _APPLICATION = "tajo_sf_pipeline"
 
 
 class Driver:
-    """The driver's transport; see `Warehouse` for what it promises."""
+    """The driver's transport; see `Source.extract` for what it promises."""
 
     def __init__(self, snowflake: Snowflake, connect: Connect) -> None:
         self._snowflake = snowflake
         self._connect = connect
 
     @contextmanager
-    def running(
-        self, statement: Statement, binds: Mapping[str, BindValue], query_tag: str
-    ) -> Iterator[Result]:
-        text, values = statement.positional({name: bound(value) for name, value in binds.items()})
+    def extract(self, question: Question) -> Iterator[Extract]:
+        text, values = question.positional()
         with (
-            translate_errors(self._snowflake, statement.origin),
-            self._connect(_reading(self._snowflake, query_tag)) as connection,
+            translate_errors(self._snowflake, question.statement.origin),
+            self._connect(_reading(self._snowflake, question.tag)) as connection,
         ):
             started_at, clock = datetime.now(UTC), time.monotonic()
             cursor = connection.cursor()
@@ -47,11 +44,11 @@ class Driver:
             with _terminated_like_interrupted():
                 cursor.execute(
                     text,
-                    [_typed(value) for value in values],
+                    [_typed(bound(value)) for value in values],
                     timeout=self._snowflake.statement_timeout,
                 )
             schema = arrow_schema(cursor.description)
-            yield Result(
+            yield Extract(
                 query_id=cursor.sfqid,
                 schema=schema,
                 declared_rows=cursor.rowcount,

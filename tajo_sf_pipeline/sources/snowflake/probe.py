@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from tajo_sf_pipeline.audience.statement import Statement
 from tajo_sf_pipeline.audience.window import Window
 from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.errors import ConfigurationError, PermissionDeniedError, TajoError
-from tajo_sf_pipeline.sources.base import Warehouse
-from tajo_sf_pipeline.sources.snowflake.transports import warehouse
+from tajo_sf_pipeline.sources.base import Question
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
+from tajo_sf_pipeline.sources.snowflake.transport import Transport, rows_of
 from tajo_sf_pipeline.telemetry.finding import Finding
 
 _TAG = json.dumps({"app": "tajo", "step": "test"})
@@ -33,8 +33,8 @@ def findings(
     A sign-in that fails is the only finding: the others would say the same.
     """
     try:
-        source = warehouse(snowflake, folder)
-        session = _session(source)
+        transport = SnowflakeSource(snowflake, folder).transport
+        session = _session(transport)
     except TajoError as error:
         yield Finding("sign-in", error=error)
         return
@@ -46,18 +46,17 @@ def findings(
     yield _same("database", snowflake.database, session["database"], "Grant USAGE on it.")
     yield _same("schema", snowflake.schema_, session["schema"], "Grant USAGE on it.")
     for audience in audiences:
-        yield _compiled(source, audience)
+        yield _compiled(transport, audience)
 
 
 def sign_in(snowflake: Snowflake, folder: Path) -> str:
-    """Sign in and give the user; raise what `Warehouse.running` raises."""
-    return str(_session(warehouse(snowflake, folder))["user"])
+    """Sign in and return the user; raise what `Source` raises."""
+    return str(_session(SnowflakeSource(snowflake, folder).transport)["user"])
 
 
-def _session(source: Warehouse) -> dict[str, Any]:
-    with source.running(_SESSION, {}, _TAG) as result:
-        [session] = [row for batch in result.batches for row in batch.to_pylist()]
-    return dict(session)
+def _session(transport: Transport) -> dict[str, Any]:
+    [session] = rows_of(transport, _SESSION, _TAG)
+    return session
 
 
 def _same(what: str, wanted: str | None, found: str | None, fix: str) -> Finding:
@@ -67,16 +66,14 @@ def _same(what: str, wanted: str | None, found: str | None, fix: str) -> Finding
     return Finding(what, error=PermissionDeniedError("TAJO-304", told, fix))
 
 
-def _compiled(source: Warehouse, audience: Audience) -> Finding:
+def _compiled(transport: Transport, audience: Audience) -> Finding:
     """Let Snowflake compile the query with ``LIMIT 0``; the mapping's columns must be there."""
     what = f"audience {audience.name}"
-    query = audience.statement.text.strip().rstrip(";")
-    nothing = replace(audience.statement, text=f"SELECT * FROM (\n{query}\n) LIMIT 0")
     binds = Window(date(2000, 1, 1), "UTC").binds("backfill", None)
     try:
-        with source.running(nothing, binds, _TAG) as result:
-            names = {name.lower() for name in result.schema.names}
-            list(result.batches)
+        with transport.extract(Question(audience.statement.limited(0), binds, _TAG)) as extract:
+            names = {name.lower() for name in extract.schema.names}
+            list(extract.batches)
     except TajoError as error:
         return Finding(what, error=error)
     missing = [name for name in audience.fields if name not in names and not audience.optional]
@@ -84,4 +81,4 @@ def _compiled(source: Warehouse, audience: Audience) -> Finding:
         told = f"{audience.statement.origin} does not return {', '.join(missing)}"
         fix = "Select it, or take it out of the mapping."
         return Finding(what, error=ConfigurationError("TAJO-601", told, fix))
-    return Finding(what, f"compiles, {len(result.schema)} columns")
+    return Finding(what, f"compiles, {len(extract.schema)} columns")

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,10 +17,9 @@ import httpx
 import pyarrow as pa
 import stamina
 
-from tajo_sf_pipeline.audience.statement import BindValue, Statement
 from tajo_sf_pipeline.config.settings import Snowflake
 from tajo_sf_pipeline.errors import IncompleteError, TajoError, VendorOutageError
-from tajo_sf_pipeline.sources.base import Result
+from tajo_sf_pipeline.sources.base import Extract, Question
 from tajo_sf_pipeline.sources.snowflake import jsonv2
 from tajo_sf_pipeline.sources.snowflake.bindings import bindings, bound
 from tajo_sf_pipeline.sources.snowflake.credentials import Credentials
@@ -41,7 +40,7 @@ _SLOTS: defaultdict[tuple[str, str], threading.BoundedSemaphore] = defaultdict(
 
 
 class SqlApi:
-    """The REST transport; see `Warehouse` for what it promises."""
+    """The REST transport; see `Source.extract` for what it promises."""
 
     def __init__(self, snowflake: Snowflake, credentials: Credentials) -> None:
         self._snowflake = snowflake
@@ -51,19 +50,18 @@ class SqlApi:
         atexit.register(self._cancel_all)
 
     @contextmanager
-    def running(
-        self, statement: Statement, binds: Mapping[str, BindValue], query_tag: str
-    ) -> Iterator[Result]:
-        text, values = statement.positional({name: bound(value) for name, value in binds.items()})
-        body = self._body(text, query_tag) | {"bindings": bindings(values)}
+    def extract(self, question: Question) -> Iterator[Extract]:
+        text, values = question.positional()
+        body = self._body(text, question.tag)
+        body["bindings"] = bindings([bound(value) for value in values])
         with self._slot:
             started_at, clock = datetime.now(UTC), time.monotonic()
-            with self._executed(body, statement.origin) as first:
+            with self._executed(body, question.statement.origin) as first:
                 answer = first.json()
                 meta = answer["resultSetMetaData"]
                 columns = jsonv2.row_types(meta["rowType"])
                 schema = jsonv2.arrow_schema(columns)
-                yield Result(
+                yield Extract(
                     query_id=answer["statementHandle"],
                     schema=schema,
                     declared_rows=int(meta["numRows"]),
@@ -72,19 +70,6 @@ class SqlApi:
                     executing_seconds=time.monotonic() - clock,
                     batches=self._batches(first.content, answer, columns, schema),
                 )
-
-    def run_script(self, texts: list[str], query_tag: str, origin: str) -> list[dict[str, Any]]:
-        """Run several statements in one request and give each one's answer, in their order.
-
-        Snowflake takes no binds in such a request. Those before one that fails stay done
-        (docs.snowflake.com/en/developer-guide/sql-api/submitting-multiple-statements).
-        """
-        body = self._body(";\n".join(texts), query_tag)
-        body["parameters"]["multi_statement_count"] = str(len(texts))
-        with self._slot, self._executed(body, origin) as first:
-            answer = first.json()
-            handles = answer.get("statementHandles") or [answer["statementHandle"]]
-            return [self._rest.get(f"{_STATEMENTS}/{handle}", origin).json() for handle in handles]
 
     def _body(self, text: str, query_tag: str) -> dict[str, Any]:
         snowflake = self._snowflake
