@@ -38,7 +38,7 @@ from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.sandbox import Sandbox, serve
 from tajo_sf_pipeline.sources.base import Question
-from tajo_sf_pipeline.sources.selection import source_of
+from tajo_sf_pipeline.sources.snowflake.source import SnowflakeSource
 
 SIZES = (5, 50)
 RATIO_AT_MOST, LOADING_AT_MOST, MEMORY_AT_MOST = 1.3, 5.0, 1.2
@@ -100,7 +100,7 @@ def _runs(folder: Path, sandbox: Sandbox, repetitions: int) -> dict[str, Any]:
     ours = defs.build(workspace)
     bare, checked = _bare(workspace, 0), _bare(workspace, len((*ON_MAPPED, *ON_SYNC)))
     query = Statement(audience.statement.text, "the bare query")
-    source = source_of(workspace)
+    source = SnowflakeSource(workspace.snowflake, home).small_transport
 
     def asked() -> None:
         with source.extract(Question(query, {}, "")) as extract:
