@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tajo_sf_pipeline.brevo import imports
-from tajo_sf_pipeline.mapping.payload_builders import Made, contacts
+from tajo_sf_pipeline.mapping.payload_builders import FieldValues, contacts
 
 BATCH = 65_536
 REPETITIONS = 3
@@ -115,7 +115,8 @@ def _bodies(batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
 
 def _mapped(batch: pa.RecordBatch) -> pa.RecordBatch:
     fields = [
-        Made(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        FieldValues(name, column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     payloads = contacts(batch.column("email"), fields, "email")
     return pa.record_batch({"_key": batch.column("email"), "_payload": payloads})

@@ -1,4 +1,4 @@
-"""Who is told when something is wrong, and told again when it is right: rules, messages, senders.
+"""Who is notified when something is wrong, and again when it is right: rules, messages, senders.
 
 It imports the configuration alone; Dagster's sensors and the terminal import it.
 """

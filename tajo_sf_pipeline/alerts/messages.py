@@ -1,4 +1,4 @@
-"""An alert as a person reads it, in a chat and in a letter, and as a machine does."""
+"""An alert as a person reads it, in a chat and in an e-mail, and as a machine does."""
 
 from email.message import EmailMessage
 from typing import Any
@@ -27,16 +27,16 @@ def title(alert: Alert) -> str:
 
 def lines(alert: Alert) -> list[str]:
     """Say it in full, a fact a line."""
-    told = [f"{alert.code} [{alert.kind}] {alert.happened}"]
+    facts = [f"{alert.code} [{alert.kind}] {alert.happened}"]
     if alert.audience:
-        told.append(f"Audience: {alert.audience}")
+        facts.append(f"Audience: {alert.audience}")
     if alert.sync_date:
-        told.append(f"Sync date: {alert.sync_date}")
+        facts.append(f"Sync date: {alert.sync_date}")
     if alert.counts:
-        told.append("Counts: " + ", ".join(f"{n} {v:,}" for n, v in alert.counts.items()))
+        facts.append("Counts: " + ", ".join(f"{n} {v:,}" for n, v in alert.counts.items()))
     if alert.times > 1:
-        told.append(f"Seen {alert.times} times")
-    return [*told, f"Next step: {alert.next_step}", f"Details: {alert.link}"]
+        facts.append(f"Seen {alert.times} times")
+    return [*facts, f"Next step: {alert.next_step}", f"Details: {alert.link}"]
 
 
 def slack(alert: Alert) -> dict[str, Any]:

@@ -86,8 +86,8 @@ class Alert:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
-        return cls(**told)
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        return cls(**fields)
 
 
 @dataclass(slots=True)
@@ -106,9 +106,9 @@ class State:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
-        alerts = {key: Alert.from_json(alert) for key, alert in told.get("open", {}).items()}
-        return cls(alerts, dict(told.get("told_at", {})), dict(told.get("streaks", {})))
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        alerts = {key: Alert.from_json(alert) for key, alert in fields.get("open", {}).items()}
+        return cls(alerts, dict(fields.get("told_at", {})), dict(fields.get("streaks", {})))
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Judge:
     now: datetime
 
     def ended(self, run: Ended) -> list[Alert]:
-        """Judge a run."""
+        """Return the messages that a run's end makes due."""
         if run.error is not None:
             return self._failed(run, run.error)
         return [
@@ -131,7 +131,7 @@ class Judge:
         ]
 
     def judged(self, verdict: Judged) -> list[Alert]:
-        """Judge a check: a later date's pass ends what an earlier one's failure began."""
+        """Return a check's messages: a later date's pass ends an earlier one's failure."""
         rule = CHECK_RULES.get(verdict.check, "check_failed")
         own = rule != "check_failed"
         key = f"{rule}/{verdict.audience if own else f'{verdict.asset}/{verdict.check}'}"

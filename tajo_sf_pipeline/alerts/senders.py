@@ -23,7 +23,7 @@ class Sender(Protocol):
     """A receiver's address."""
 
     def send(self, alert: Alert) -> str:
-        """Hand an alert over and give the answer; raise `VendorOutageError` if it is not taken."""
+        """Send an alert and return the answer; raise `VendorOutageError` if it is not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +98,14 @@ class Letters:
 
 def senders(alerts: Alerts) -> dict[str, Sender]:
     """Return every receiver of the workspace by its name in ``alerts``."""
-    found: dict[str, Sender] = {}
+    by_name: dict[str, Sender] = {}
     if alerts.slack is not None:
-        found["slack"] = Hook(alerts.slack, {}, slack=True)
+        by_name["slack"] = Hook(alerts.slack, {}, slack=True)
     if alerts.webhook is not None:
-        found["webhook"] = Hook(alerts.webhook.url, alerts.webhook.headers, slack=False)
+        by_name["webhook"] = Hook(alerts.webhook.url, alerts.webhook.headers, slack=False)
     if alerts.email is not None:
-        found["email"] = Letters(alerts.email)
-    return found
+        by_name["email"] = Letters(alerts.email)
+    return by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,14 @@ class Waiting:
         return {"receiver": self.receiver, "alert": self.alert.as_json(), "tries": self.tries}
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Waiting":
-        return cls(told["receiver"], Alert.from_json(told["alert"]), told["tries"])
+    def from_json(cls, fields: Mapping[str, Any]) -> "Waiting":
+        return cls(fields["receiver"], Alert.from_json(fields["alert"]), fields["tries"])
 
 
 def deliver(
     receivers: Mapping[str, Sender], waiting: list[Waiting]
 ) -> tuple[list[Waiting], list[TajoError]]:
-    """Hand over what waits, in its order; give what still does, and why.
+    """Hand over what waits, in its order; return what still does, and why.
 
     A receiver that fails is not tried for the later ones: they would come out of order.
     """

@@ -33,9 +33,9 @@ class Audiences:
         """Return one audience; raise `ConfigurationError` listing the names that exist."""
         if name in self.by_name:
             return self.by_name[name]
-        known = ", ".join(self.by_name) or "none is enabled"
+        names = ", ".join(self.by_name) or "none is enabled"
         raise ConfigurationError(
-            "TAJO-111", f"there is no audience {name!r}", f"The workspace's audiences: {known}."
+            "TAJO-111", f"there is no audience {name!r}", f"The workspace's audiences: {names}."
         )
 
 
@@ -66,8 +66,8 @@ def one_off(
 
     Its name comes from what it does, so that the same command again finds the same ledger.
     """
-    told = repr((statement.text, sorted(fields.items()), list_id))
-    name = f"one_off_{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    content = repr((statement.text, sorted(fields.items()), list_id))
+    name = f"one_off_{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     mapping = fields if KEY_FIELD in fields.values() else {KEY_FIELD: KEY_FIELD, **fields}
     document = Document(
         Path("--map"), {"field_mapping": mapping, "destination": {"list_id": list_id}}, {}

@@ -115,7 +115,7 @@ class CheckSetting(Model):
         return self
 
 
-def _known(settings: dict[str, CheckSetting]) -> dict[str, CheckSetting]:
+def _known_checks_only(settings: dict[str, CheckSetting]) -> dict[str, CheckSetting]:
     for name in settings:
         if name not in RULES:
             near = difflib.get_close_matches(name, RULES, n=1)
@@ -126,7 +126,7 @@ def _known(settings: dict[str, CheckSetting]) -> dict[str, CheckSetting]:
     return settings
 
 
-Checks = Annotated[dict[str, CheckSetting], AfterValidator(_known)]
+Checks = Annotated[dict[str, CheckSetting], AfterValidator(_known_checks_only)]
 
 
 def applied(rule: Rule, settings: Mapping[str, CheckSetting]) -> Rule:

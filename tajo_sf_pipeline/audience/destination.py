@@ -15,15 +15,15 @@ _OBJECT_TYPE = r"^[a-z0-9_]{1,32}$"  # developers.brevo.com/reference/upsertreco
 _CAMPAIGN = "`campaign` goes to one list: give `list` or `list_id`"
 
 
-def _column(given: Any) -> Any:
-    return given.strip().lower() if isinstance(given, str) else given
+def _column(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
 
 
 ColumnName = Annotated[str, BeforeValidator(_column), Field(min_length=1)]
 
 
 class Guards(Model):
-    """What stops a run before any write (exit code 4); one that is not given does not judge.
+    """What stops a run before any write (exit code 4); one that is not set does not apply.
 
     `max_removed` is measured against what the audience holds, `max_rejected` against the
     extract, and `volume` is how far the extract may be from the mean of the last runs.
@@ -224,8 +224,8 @@ _KINDS = (ContactsDestination, EventsDestination, ObjectsDestination)
 _KEYS = tuple(dict.fromkeys((*_PLACES, *(key for kind in _KINDS for key in kind.model_fields))))
 
 
-def _only_one(given: object, *names: str) -> None:
-    said = [name for name in names if getattr(given, name) is not None]
+def _only_one(model: object, *names: str) -> None:
+    said = [name for name in names if getattr(model, name) is not None]
     if len(said) > 1:
         raise ValueError(_not_both(said))
 
@@ -234,31 +234,31 @@ def _not_both(names: Iterable[str]) -> str:
     return f"give {' or '.join(f'`{name}`' for name in names)}, not both"
 
 
-def kind_of(given: Any) -> Kind:
+def kind_of(value: Any) -> Kind:
     """Tell by its keys which kind of destination is given, before it is validated."""
-    if not isinstance(given, dict):
-        return getattr(given, "kind", "contacts")
-    kinds = [kind for name, kind in _PLACES.items() if given.get(name) is not None]
+    if not isinstance(value, dict):
+        return getattr(value, "kind", "contacts")
+    kinds = [kind for name, kind in _PLACES.items() if value.get(name) is not None]
     return kinds[-1] if kinds else "contacts"
 
 
-def _of_one_kind(given: Any) -> Any:
+def _of_one_kind(value: Any) -> Any:
     """Refuse what no kind has, and what no kind has together; keys without a value are not there.
 
     The single kinds cannot tell that well: to each of them the others' keys are unknown.
     """
-    if not isinstance(given, dict):
-        return given
-    known_keys_only(map(str, given), _KEYS)
-    given = {key: value for key, value in given.items() if value is not None or key == "folder"}
-    kind = kind_of(given)
-    if {_PLACES[name] for name in _PLACES.keys() & given.keys()} - {kind}:
-        raise ValueError(_not_both(name for name in _PLACES if name in given))
-    if "association" in given and kind != "objects":
+    if not isinstance(value, dict):
+        return value
+    known_keys_only(map(str, value), _KEYS)
+    value = {key: value for key, value in value.items() if value is not None or key == "folder"}
+    kind = kind_of(value)
+    if {_PLACES[name] for name in _PLACES.keys() & value.keys()} - {kind}:
+        raise ValueError(_not_both(name for name in _PLACES if name in value))
+    if "association" in value and kind != "objects":
         raise ValueError("`association` links objects: give `object` too")
-    if "campaign" in given and kind != "contacts":
+    if "campaign" in value and kind != "contacts":
         raise ValueError(_CAMPAIGN)
-    return given
+    return value
 
 
 Destination = Annotated[

@@ -66,11 +66,11 @@ def parsed(text: str) -> Expression:
 
 def path(source: str) -> Expression | None:
     """Read ``column.name.other[0]`` inside a VARIANT or OBJECT column; None if it is no path."""
-    found = _PATH.fullmatch(source)
-    if not found:
+    match = _PATH.fullmatch(source)
+    if not match:
         return None
-    column = found["column"].lower()
-    return Expression(_read(column, found["inside"]).sql(dialect=_DIALECT), frozenset({column}))
+    column = match["column"].lower()
+    return Expression(_read(column, match["inside"]).sql(dialect=_DIALECT), frozenset({column}))
 
 
 def _reading(node: exp.Expr) -> exp.Expr:
@@ -82,8 +82,8 @@ def _reading(node: exp.Expr) -> exp.Expr:
 
 def _read(column: str, inside: str) -> exp.Anonymous:
     steps = exp.Literal.string("$" + "".join(_steps(inside)))
-    given = exp.column(exp.to_identifier(column, quoted=True))
-    return exp.Anonymous(this="json_extract_string", expressions=[given, steps])
+    variant = exp.column(exp.to_identifier(column, quoted=True))
+    return exp.Anonymous(this="json_extract_string", expressions=[variant, steps])
 
 
 def _steps(inside: str) -> Iterator[str]:

@@ -84,26 +84,26 @@ _KEPT: tuple[TypeName | None, ...] = (
 _ONE_OF_EACH = (("expression", "value"), ("region", "region_from"), ("currency", "currency_from"))
 
 
-def _target(given: Any) -> Any:
-    if not isinstance(given, str):
-        return given
-    name = given.strip()
+def _target(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    name = value.strip()
     if name.upper() in IDENTIFIERS:
         return name.upper() if name.upper() in PHONES else name.lower()
-    for known in FLAGS:
-        if name.lower() == known.lower():
-            return known
+    for flag in FLAGS:
+        if name.lower() == flag.lower():
+            return flag
     if name.lower().startswith(CONTACT):
         return CONTACT + name[len(CONTACT) :].upper()
     return name
 
 
-def _column(given: Any) -> Any:
-    return given.strip().lower() if isinstance(given, str) else given
+def _column(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
 
 
-def _word(given: Any) -> Any:
-    return "null" if given is None else given  # YAML reads a bare null as nothing
+def _word(value: Any) -> Any:
+    return "null" if value is None else value  # YAML reads a bare null as nothing
 
 
 def _sql(text: str) -> str:
@@ -139,7 +139,7 @@ class Field(Model):
     before the colon is only a name. `type` is by default the target's, else the column's.
     `format` is how the source writes a date (strptime's directives, ``epoch s``, ``epoch ms``) or
     the number 1234.56; of a country it is the form that is wanted. `timezone` is that of moments
-    without one, and the one in which a moment's day is told. `options` are the
+    without one, and the one in which a moment's day is taken. `options` are the
     values that a category or a multiple choice may have; they are made in Brevo where
     `create_attributes` is on. `personal` says that the target may hold personal data.
     """
@@ -176,7 +176,7 @@ class Field(Model):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it reads beside its source."""
+        """The companion columns, which it reads besides its source."""
         return tuple(name for name in (self.region_from, self.currency_from) if name)
 
     def reads(self, source: str) -> frozenset[str]:
@@ -207,9 +207,9 @@ class Field(Model):
 
     @model_validator(mode="after")
     def _target_fits(self) -> Self:
-        wanted = _TARGETS.get(self.to)
-        if wanted and self.kind != wanted:
-            raise ValueError(f"{self.to} is of type {wanted}")
+        required = _TARGETS.get(self.to)
+        if required and self.kind != required:
+            raise ValueError(f"{self.to} is of type {required}")
         if self.to in FLAGS and self.mask:
             raise ValueError(f"{self.to} is a flag: it cannot be masked")
         if self.on_invalid == "keep" and (self.kind not in _KEPT or self.mask):
@@ -217,8 +217,8 @@ class Field(Model):
         return self
 
 
-def _field(given: Any) -> Any:
-    return {"to": given} if isinstance(given, str) else given
+def _field(value: Any) -> Any:
+    return {"to": value} if isinstance(value, str) else value
 
 
 def _in_capitals(mapping: dict[str, Field]) -> dict[str, Field]:
@@ -244,8 +244,8 @@ def _source(written: str) -> str:
 
 
 def _has_key(mapping: dict[str, Field]) -> dict[str, Field]:
-    known = {KEY_FIELD, "ext_id", "SMS", "event_id"}
-    if not any(field.to in known or field.to.lower() in known for field in mapping.values()):
+    keys = {KEY_FIELD, "ext_id", "SMS", "event_id"}
+    if not any(field.to in keys or field.to.lower() in keys for field in mapping.values()):
         raise ValueError(f"no column is mapped to the key `{KEY_FIELD}`")
     return mapping
 

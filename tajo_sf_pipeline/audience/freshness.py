@@ -46,23 +46,25 @@ class Reached:
 
 
 def reached(synced: Mapping[date, datetime], timezone: str) -> Reached | None:
-    """Judge by dates and the moments at which they were last synced; None if none ever was.
+    """Return it by dates and the moments of their last sync; None where none was ever synced.
 
     A date brings no data from after its end: who backfills last month today has last month's data.
     """
-    found = [Reached(min(moment, Window(day, timezone).end), day) for day, moment in synced.items()]
-    return max(found, key=lambda one: (one.moment, one.day), default=None)
+    candidates = [
+        Reached(min(moment, Window(day, timezone).end), day) for day, moment in synced.items()
+    ]
+    return max(candidates, key=lambda one: (one.moment, one.day), default=None)
 
 
-def evaluate(found: Reached | None, max_age: timedelta, now: datetime) -> tuple[bool, str]:
+def evaluate(latest: Reached | None, max_age: timedelta, now: datetime) -> tuple[bool, str]:
     """Say whether that is fresh enough, and in one sentence why."""
-    if found is None:
+    if latest is None:
         return False, f"never synced; a sync is due every {written(max_age)}"
-    fresh = found.age(now) <= max_age
+    fresh = latest.age(now) <= max_age
     state = "fresh" if fresh else "stale"
     return fresh, (
-        f"{state}: data up to {found.moment:%Y-%m-%d %H:%M} UTC, from the sync date {found.day}; "
-        f"{written(found.age(now))} old, at most {written(max_age)} allowed"
+        f"{state}: data up to {latest.moment:%Y-%m-%d %H:%M} UTC, from the sync date {latest.day}; "
+        f"{written(latest.age(now))} old, at most {written(max_age)} allowed"
     )
 
 

@@ -37,12 +37,12 @@ def origins(
     # Seeing through a star behind a star wants the table's columns; told them, the library follows
     # some other queries less well, so that is the second try.
     shapes = [{}, _shape(tables[0], columns)] if len(tables) == 1 else [{}]
-    found: dict[str, tuple[Origin, ...]] = {}
+    by_column: dict[str, tuple[Origin, ...]] = {}
     for shape in shapes:
         graphs = _graphs(statement, query, shape, database.upper(), schema.upper())
-        for column in [name for name in columns if not found.get(name)]:
-            found[column] = tuple(sorted(set(_origins_of(column, graphs))))
-    return {column: those for column, those in found.items() if those}
+        for column in [name for name in columns if not by_column.get(name)]:
+            by_column[column] = tuple(sorted(set(_origins_of(column, graphs))))
+    return {column: those for column, those in by_column.items() if those}
 
 
 def _graphs(

@@ -38,7 +38,7 @@ class Audience(Specification):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns, lower-cased, that it reads beside its fields'."""
+        """The columns, lower-cased, that it reads besides its fields'."""
         return tuple(name for name in (self.cursor, self.destination.column) if name)
 
     @property

@@ -65,10 +65,10 @@ class Specification(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _events_are_appended(cls, given: Any) -> Any:
+    def _events_are_appended(cls, value: Any) -> Any:
         """Take `append` for granted where the destination is an event."""
-        events = isinstance(given, dict) and kind_of(given.get("destination")) == "events"
-        return {"mode": "append", **given} if events else given
+        events = isinstance(value, dict) and kind_of(value.get("destination")) == "events"
+        return {"mode": "append", **value} if events else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -38,12 +38,12 @@ class Statement:
 
     def binds(self) -> frozenset[str]:
         """Name the binds that the query uses; raise `ConfigurationError` for an unknown one."""
-        return frozenset(name for name, _, _ in self._places())
+        return frozenset(name for name, _, _ in self._bind_positions())
 
     def positional(self, values: Mapping[str, BindValue]) -> tuple[str, list[BindValue]]:
         """Return the text with ``?`` for each bind, and the values in their order."""
         text, taken, end = "", [], 0
-        for name, start, stop in self._places():
+        for name, start, stop in self._bind_positions():
             text += self.text[end:start] + "?"
             taken.append(values[name])
             end = stop
@@ -72,12 +72,12 @@ class Statement:
 
         A statement that only Snowflake understands still runs: lineage is what is missing then.
         """
-        found = {
+        tables = {
             stored_table(table, database, schema)
             for table in self._tables()
             if isinstance(table.this, exp.Identifier)  # not a table function, nor a stage
         }
-        return tuple(sorted(found))
+        return tuple(sorted(tables))
 
     def columns(self) -> frozenset[str] | None:
         """Name the columns that the query returns, lower-cased; None where it says ``*``."""
@@ -122,13 +122,13 @@ class Statement:
         except SqlglotError:
             return None
 
-    def _places(self) -> Iterator[tuple[str, int, int]]:
+    def _bind_positions(self) -> Iterator[tuple[str, int, int]]:
         for colon, name in pairwise(self._tokens()):
             if self._is_bind(colon, name):
-                known = name.text.lower()
-                if known not in BINDS:
+                bind = name.text.lower()
+                if bind not in BINDS:
                     raise self._unknown(name)
-                yield known, colon.start, name.end + 1
+                yield bind, colon.start, name.end + 1
 
     def _is_bind(self, colon: Token, name: Token) -> bool:
         # `payload:city` and `{'city':name}` read and make a VARIANT: there the colon touches

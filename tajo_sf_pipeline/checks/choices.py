@@ -1,4 +1,4 @@
-"""The values of category and multiple-choice attributes beside the options that Brevo has."""
+"""The values of category and multiple-choice attributes compared with Brevo's options."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -9,25 +9,25 @@ from tajo_sf_pipeline.telemetry.personal import shown
 
 
 def unknown(mapped: Path, options: Mapping[str, Collection[str]]) -> Verdict:
-    """Judge the mapped columns that have `options`; letter case makes no difference.
+    """Check the mapped columns that have `options`; letter case makes no difference.
 
     Brevo drops a value that is not one of them (developers.brevo.com/reference/createcontact).
     An option is shown as it is, unless it looks like somebody's address or number.
     """
     schema = parquet.schema(mapped)
-    judged = [name for name in options if name in schema.names]
-    counts: dict[str, int | float] = {"attributes": len(judged), "unknown": 0}
+    checked = [name for name in options if name in schema.names]
+    counts: dict[str, int | float] = {"attributes": len(checked), "unknown": 0}
     problems: list[str] = []
     examples: list[dict[str, str | int]] = []
-    for name in judged:
-        known = {option.strip().lower() for option in options[name]}
+    for name in checked:
+        allowed = {option.strip().lower() for option in options[name]}
         is_list = str(schema.field(name).type).startswith(("list", "large_list"))
         for value, rows in _distinct(mapped, name, is_list=is_list):
-            if value.strip().lower() not in known:
+            if value.strip().lower() not in allowed:
                 counts["unknown"] += rows
-                told = str(shown(name, value, show=False))
-                problems.append(f"{name} has no option {told!r}, which {rows} rows want")
-                examples.append({"attribute": name, "value": told, "rows": rows})
+                rendered = str(shown(name, value, show=False))
+                problems.append(f"{name} has no option {rendered!r}, which {rows} rows want")
+                examples.append({"attribute": name, "value": rendered, "rows": rows})
     return Verdict(not problems, counts, tuple(problems[:EXAMPLES]), tuple(examples[:EXAMPLES]))
 
 

@@ -1,4 +1,4 @@
-"""A partition judged by the checks, one verdict each; nothing is sent."""
+"""A partition evaluated by the checks, one verdict each; nothing is sent."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ def judged(partition: SyncRun, checks: Iterable[str]) -> Iterator[tuple[str, Ver
     """Yield each check's verdict, in their order; what several need is read once."""
     inspected = _Inspected(partition)
     for check in checks:
-        yield check, _JUDGES[check](inspected)
+        yield check, _CHECKS[check](inspected)
 
 
 class _Inspected:
@@ -69,7 +69,7 @@ class _Inspected:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a sync leaves to tell, beside its summary.
+    """What a sync reports besides its summary.
 
     `targets` leads what Brevo knows a value by to the mapped column; `refusals` counts Brevo's
     reasons; `lists` has name, id and rows; `budget_used` is the part of the account's calls that
@@ -119,9 +119,9 @@ def _keys_unique(seen: _Inspected) -> Verdict:
 
 def _schema_stable(seen: _Inspected) -> Verdict:
     path = seen.partition.paths.columns
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    found = schema.columns_of(parquet.schema(seen.extract))
-    return schema.drift(known, found, _read_by(seen.audience, {*found, *(known or {})}))
+    last = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    current = schema.columns_of(parquet.schema(seen.extract))
+    return schema.drift(last, current, _read_by(seen.audience, {*current, *(last or {})}))
 
 
 def _read_by(audience: Audience, columns: Iterable[str]) -> set[str]:
@@ -132,9 +132,9 @@ def _read_by(audience: Audience, columns: Iterable[str]) -> set[str]:
 
 def _rejects_under_guard(seen: _Inspected) -> Verdict:
     limit = seen.guards.max_rejected
-    found = rows.rejects(seen.extracted, seen.rejected, limit, show=seen.show)
+    verdict = rows.rejects(seen.extracted, seen.rejected, limit, show=seen.show)
     figures = Figures(seen.extracted, parquet.rows(seen.rejected), removed=0, present=0)
-    return _guarded(found, seen, Guards(max_rejected=limit), figures)
+    return _guarded(verdict, seen, Guards(max_rejected=limit), figures)
 
 
 def _volume_in_band(seen: _Inspected) -> Verdict:
@@ -142,21 +142,21 @@ def _volume_in_band(seen: _Inspected) -> Verdict:
     before = [run.extracted for run in done if run.path == seen.partition.lane]
     incremental = "last_sync" in seen.audience.statement.binds()
     limit = seen.guards.volume
-    found = rows.volume(seen.extracted, before, limit, incremental=incremental)
+    verdict = rows.volume(seen.extracted, before, limit, incremental=incremental)
     figures = Figures(seen.extracted, rejected=0, removed=0, present=0, volumes=before)
-    return _guarded(found, seen, Guards(volume=limit), figures)
+    return _guarded(verdict, seen, Guards(volume=limit), figures)
 
 
-def _guarded(found: Verdict, seen: _Inspected, limits: Guards, figures: Figures) -> Verdict:
+def _guarded(verdict: Verdict, seen: _Inspected, limits: Guards, figures: Figures) -> Verdict:
     """Let the sync's own guard say what stops the run; one that a person lets pass only warns."""
-    if found.passed or found.mild:
-        return found
+    if verdict.passed or verdict.mild:
+        return verdict
     let_pass = frozenset(guard for guard in guards.GUARDS if guard in seen.partition.accept)
     try:
         guards.judge(limits, figures, let_pass)
     except GuardError as error:
-        return replace(found, error=error)
-    return replace(found, mild=True)
+        return replace(verdict, error=error)
+    return replace(verdict, mild=True)
 
 
 def _attributes_fit(seen: _Inspected) -> Verdict:
@@ -199,14 +199,16 @@ def _everything_confirmed(seen: _Inspected) -> Verdict:
     counts = {name: getattr(summary, name) for name in names}
     if summary.confirmed == summary.planned:
         return Verdict(passed=True, counts=counts)
-    told = f"of {summary.planned} rows Brevo refused {summary.failed}, {summary.pending} are open"
-    return Verdict(passed=False, counts=counts, problems=(told,), examples=_refused(seen))
+    problem = (
+        f"of {summary.planned} rows Brevo refused {summary.failed}, {summary.pending} are open"
+    )
+    return Verdict(passed=False, counts=counts, problems=(problem,), examples=_refused(seen))
 
 
 def _refusals_under_guard(seen: _Inspected) -> Verdict:
     summary, limit = seen.summary, seen.guards.max_rejected
-    found = rows.refusals(summary.planned, summary.failed, limit)
-    return found if found.passed else replace(found, examples=_refused(seen))
+    verdict = rows.refusals(summary.planned, summary.failed, limit)
+    return verdict if verdict.passed else replace(verdict, examples=_refused(seen))
 
 
 def _refused(seen: _Inspected) -> tuple[dict[str, str | int], ...]:
@@ -226,7 +228,7 @@ def _failed_by(ledger: Ledger, run_id: str) -> pa.Table:
     return failed.filter(pc.equal(failed["run_id"], run_id))
 
 
-_JUDGES: Mapping[str, Callable[[_Inspected], Verdict]] = {
+_CHECKS: Mapping[str, Callable[[_Inspected], Verdict]] = {
     "rows_accounted_for": _accounted_for,
     "keys_unique": _keys_unique,
     "schema_stable": _schema_stable,

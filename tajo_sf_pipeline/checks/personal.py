@@ -14,7 +14,7 @@ _SHARE = 0.05
 
 
 def unmarked(batch: pa.RecordBatch, marked: Collection[str]) -> Verdict:
-    """Judge the text columns of mapped rows; those of a name that says it, or `marked`, may.
+    """Check the text columns of mapped rows; those of a name that says it, or `marked`, may.
 
     A column counts when a twentieth of its values look like addresses or numbers.
     """
@@ -23,12 +23,12 @@ def unmarked(batch: pa.RecordBatch, marked: Collection[str]) -> Verdict:
         for field in batch.schema
         if pa.types.is_string(field.type) and not field.name.startswith("_")
     ]
-    judged = [
+    checked = [
         name for name in text if name not in marked and not CONTACT_NAMES.search(name.upper())
     ]
-    found = {name: _likeness(batch.column(name)) for name in judged}
+    by_column = {name: _likeness(batch.column(name)) for name in checked}
     problems, examples = [], []
-    for name, likeness in found.items():
+    for name, likeness in by_column.items():
         for kind, values in likeness.items():
             problems.append(f"{len(values)} values of {name} look like {kind}")
             examples += [{"attribute": name, "value": masked(str(values[0]))}]

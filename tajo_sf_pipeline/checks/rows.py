@@ -16,10 +16,10 @@ _USUAL = Limit(50, percent=True)
 
 def accounted_for(extract: Path, mapped: Path, rejected: Path) -> Verdict:
     files = {"extracted": extract, "mapped": mapped, "rejected": rejected}
-    found = {name: parquet.rows(file) for name, file in files.items()}
-    lost = found["extracted"] - found["mapped"] - found["rejected"]
+    counts = {name: parquet.rows(file) for name, file in files.items()}
+    lost = counts["extracted"] - counts["mapped"] - counts["rejected"]
     problems = (f"{lost} rows are neither mapped nor rejected",) if lost else ()
-    return Verdict(not lost, found, problems)
+    return Verdict(not lost, counts, problems)
 
 
 def keys_unique(mapped: Path, *, show: bool) -> Verdict:
@@ -67,8 +67,8 @@ def refusals(planned: int, failed: int, limit: Limit | None) -> Verdict:
     counts = {"planned": planned, "failed": failed, "refused_share": round(share, 4)}
     if limit is None or not limit.exceeded_by(failed, planned):
         return Verdict(passed=True, counts=counts)
-    told = f"Brevo refused {failed} of {planned} rows; {limit} may be"
-    return Verdict(passed=False, counts=counts, problems=(told,))
+    problem = f"Brevo refused {failed} of {planned} rows; {limit} may be"
+    return Verdict(passed=False, counts=counts, problems=(problem,))
 
 
 def volume(
@@ -76,7 +76,7 @@ def volume(
 ) -> Verdict:
     """Measure an extract against the mean of those `before` it.
 
-    Without a guard a large difference is mild, and none is judged where the query asks only for
+    Without a guard a large difference is mild, and it is not checked where the query asks only for
     what is new: such extracts differ by their nature.
     """
     counts: dict[str, int | float] = {"extracted": extracted, "runs_compared": len(before)}
@@ -85,11 +85,11 @@ def volume(
     mean = fmean(before)
     counts |= {"mean": round(mean, 1), "change": round(extracted / mean - 1, 4) if mean else 0.0}
     band = limit or _USUAL
-    judged = limit is not None or not incremental
-    if not judged or abs(extracted - mean) <= mean * band.number / 100:
+    applies = limit is not None or not incremental
+    if not applies or abs(extracted - mean) <= mean * band.number / 100:
         return Verdict(passed=True, counts=counts)
-    told = f"{extracted} rows; the last {len(before)} extracts had {mean:,.0f} on the average"
-    return Verdict(passed=False, counts=counts, problems=(told,), mild=limit is None)
+    problem = f"{extracted} rows; the last {len(before)} extracts had {mean:,.0f} on the average"
+    return Verdict(passed=False, counts=counts, problems=(problem,), mild=limit is None)
 
 
 def first_rejects(path: Path, *, show: bool) -> tuple[dict[str, str | int], ...]:
@@ -100,7 +100,7 @@ def first_rejects(path: Path, *, show: bool) -> tuple[dict[str, str | int], ...]
     return tuple(
         {
             "row": row["row"],
-            "key": _shown(row["key"], show=show),
+            "key": _rendered(row["key"], show=show),
             **{name: row[name] or "" for name in ("column", "reason", "rule") if name in row},
             **({"value": row["value"] or ""} if "value" in row else {}),
         }
@@ -108,7 +108,7 @@ def first_rejects(path: Path, *, show: bool) -> tuple[dict[str, str | int], ...]
     )
 
 
-def _shown(key: str | None, *, show: bool) -> str:
+def _rendered(key: str | None, *, show: bool) -> str:
     if not key:
         return ""
     return key if show else masked(key)

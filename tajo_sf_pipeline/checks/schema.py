@@ -1,4 +1,4 @@
-"""The columns of an extract beside those of the last one that was synced: schema drift."""
+"""The columns of an extract compared with those of the last one that was synced: schema drift."""
 
 import difflib
 import re
@@ -16,37 +16,39 @@ def columns_of(schema: pa.Schema) -> dict[str, str]:
     return {field.name.lower(): str(field.type) for field in schema}
 
 
-def drift(known: Columns | None, found: Columns, mapped: Collection[str]) -> Verdict:
+def drift(last: Columns | None, current: Columns, mapped: Collection[str]) -> Verdict:
     """Compare what the mapping reads; a column that it does not read may come and go.
 
     A wider NUMBER is the same type: Snowflake derives its digits from the values' expression.
     """
-    if known is None:
-        return Verdict(passed=True, counts={"columns": len(found), "known_columns": 0})
-    read = [name for name in known if name in mapped]
-    gone = [name for name in read if name not in found]
-    retyped = [name for name in read if name in found and _kind(known[name]) != _kind(found[name])]
+    if last is None:
+        return Verdict(passed=True, counts={"columns": len(current), "known_columns": 0})
+    read = [name for name in last if name in mapped]
+    gone = [name for name in read if name not in current]
+    retyped = [
+        name for name in read if name in current and _kind(last[name]) != _kind(current[name])
+    ]
     return Verdict(
         passed=not gone and not retyped,
         counts={
-            "columns": len(found),
-            "known_columns": len(known),
-            "new": len(found.keys() - known.keys()),
+            "columns": len(current),
+            "known_columns": len(last),
+            "new": len(current.keys() - last.keys()),
             "gone": len(gone),
             "retyped": len(retyped),
         },
         problems=(
-            *(f"`{name}` is gone{_renamed(name, known, found)}" for name in gone),
-            *(f"`{name}` was {known[name]} and is {found[name]}" for name in retyped),
+            *(f"`{name}` is gone{_renamed(name, last, current)}" for name in gone),
+            *(f"`{name}` was {last[name]} and is {current[name]}" for name in retyped),
         ),
     )
 
 
-def _renamed(name: str, known: Columns, found: Columns) -> str:
-    new = [other for other in found if other not in known]
+def _renamed(name: str, last: Columns, current: Columns) -> str:
+    new = [other for other in current if other not in last]
     near = difflib.get_close_matches(name, new, n=1)
     if not near:
-        near = [other for other in new if found[other] == known[name]] if len(new) == 1 else []
+        near = [other for other in new if current[other] == last[name]] if len(new) == 1 else []
     return f"; is it `{near[0]}` now?" if near else ""
 
 

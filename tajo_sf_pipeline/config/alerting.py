@@ -18,7 +18,7 @@ class Webhook(Model):
 
 
 class Email(Model):
-    """An SMTP server and who gets its letters. `starttls` and `tls` verify the certificate."""
+    """An SMTP server and who gets its e-mails. `starttls` and `tls` verify the certificate."""
 
     host: str
     port: int = Field(default=587, ge=1, le=65535)

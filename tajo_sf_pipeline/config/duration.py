@@ -9,13 +9,13 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _duration(given: Any) -> timedelta:
-    if isinstance(given, timedelta):
-        return given
-    found = re.fullmatch(r"(\d+)([smhd])", str(given).strip())
-    if not found:
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d+)([smhd])", str(value).strip())
+    if not match:
         raise ValueError("must be a duration such as 90s, 30m, 26h or 2d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def written(duration: timedelta) -> str:
@@ -30,10 +30,10 @@ def written(duration: timedelta) -> str:
 def at_least(shortest: timedelta) -> AfterValidator:
     """Refuse durations that are shorter."""
 
-    def check(given: timedelta) -> timedelta:
-        if given < shortest:
+    def check(duration: timedelta) -> timedelta:
+        if duration < shortest:
             raise ValueError(f"must be at least {written(shortest)}")
-        return given
+        return duration
 
     return AfterValidator(check)
 

@@ -39,8 +39,8 @@ class Limit:
         return {"type": ["string", "integer"]}
 
     @classmethod
-    def _parse(cls, given: object) -> Self:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%|(\d+)", str(given).strip())
-        if isinstance(given, bool) or not found:
+    def _parse(cls, value: object) -> Self:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%|(\d+)", str(value).strip())
+        if isinstance(value, bool) or not match:
             raise ValueError("must be a number of rows such as 100, or a part such as 20%")
-        return cls(float(found[1] or found[2]), percent=found[1] is not None)
+        return cls(float(match[1] or match[2]), percent=match[1] is not None)

@@ -186,7 +186,7 @@ class Connectors(Model):
 
 
 class Retention(Model):
-    """For how long files are kept: each date's extract, mapping and plan; letters once closed."""
+    """For how long files are kept: each date's extract, mapping and plan; closed dead letters."""
 
     extracts: Duration = Field(default=timedelta(days=30), ge=timedelta(days=1))
     dead_letters: Duration = Field(default=timedelta(days=90), ge=timedelta(days=1))
@@ -281,8 +281,8 @@ def _located(path: Path | None) -> tuple[Path, dict[str, str]]:
 
 def _log_format(environment: Mapping[str, str]) -> LogFormat:
     match environment.get("TAJO_LOG") or "text":
-        case "text" | "json" as known:
-            return known
+        case "text" | "json" as chosen:
+            return chosen
         case unknown:
             raise ConfigurationError(
                 "TAJO-171", f"TAJO_LOG is {unknown!r}", "Set it to text or json, or unset it."

@@ -1,4 +1,4 @@
-"""A YAML file as plain values that remember their lines, and pydantic errors told by line.
+"""A YAML file as plain values that remember their lines, and pydantic errors by line.
 
 ``${NAME}`` and ``${NAME:-default}`` come from the environment that the caller hands in. A variable
 that is missing or empty, and has no default, becomes an `Unset`: a `Credential` field keeps it
@@ -74,23 +74,23 @@ class Credential:
         return {"type": "string"}
 
     @classmethod
-    def _parse(cls, given: object) -> Self:
-        match given:
+    def _parse(cls, value: object) -> Self:
+        match value:
             case Credential():
-                return cls(given.value, given.variable)
+                return cls(value.value, value.variable)
             case Unset():
-                return cls(None, given.variable)
-            case str() if given.strip():
-                return cls(given)
+                return cls(None, value.variable)
+            case str() if value.strip():
+                return cls(value)
         raise PydanticCustomError("credential", "must be text that is not empty")
 
 
-def known_keys_only(given: Iterable[str], known: Collection[str]) -> None:
+def known_keys_only(keys: Iterable[str], allowed: Collection[str]) -> None:
     """Refuse, for pydantic, the first key that is not known, and suggest the near one."""
-    for key in given:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+    for key in keys:
+        if key not in allowed:
+            near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.6)
+            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(allowed)}"
             raise PydanticCustomError(
                 "unknown_key", "unknown key `{key}`; {hint}", {"key": key, "hint": hint}
             )
@@ -104,14 +104,14 @@ class Model(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys_only(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
+    def _known_keys_only(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
         if cls.model_config.get("extra") == "allow":
-            return given
-        given = {cls.other_spellings.get(str(key), str(key)): item for key, item in given.items()}
-        known_keys_only(given, [field.alias or name for name, field in cls.model_fields.items()])
-        return given
+            return value
+        value = {cls.other_spellings.get(str(key), str(key)): item for key, item in value.items()}
+        known_keys_only(value, [field.alias or name for name, field in cls.model_fields.items()])
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def read(path: Path, environment: Mapping[str, str]) -> Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as text, so that a wrong one is told by its key and line."""
+    """Leaves dates as text, so that an error names its key and line."""
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: node.value)
@@ -206,8 +206,8 @@ def _interpolated(value: Any, environment: Mapping[str, str]) -> Any:
             return {key: _interpolated(item, environment) for key, item in value.items()}
         case list():
             return [_interpolated(item, environment) for item in value]
-        case str() if found := list(_VARIABLE.finditer(value)):
-            for variable in found:
+        case str() if references := list(_VARIABLE.finditer(value)):
+            for variable in references:
                 if not environment.get(variable["name"]) and variable["default"] is None:
                     return Unset(variable["name"])
             # An empty result is an absent value: ${SNOWFLAKE_HOST:-} leaves the host unset.

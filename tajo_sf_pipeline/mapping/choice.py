@@ -24,7 +24,7 @@ Alone = Callable[[pa.Array], Normalised]
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class FieldDefaults:
     """What the workspace and the audience say where a field says nothing."""
 
     timezone: str
@@ -36,62 +36,66 @@ class Ways:
         return self.contacts or target.startswith(CONTACT)
 
 
-def normaliser(kind: TypeName, field: Field, routes: Ways) -> Normaliser:
+def normaliser(kind: TypeName, field: Field, defaults: FieldDefaults) -> Normaliser:
     """Return the normaliser; raise `ValueError` for an option that the type does not know."""
-    if kind in _BESIDE:
-        return _BESIDE[kind](field, routes)
-    alone = _ALONE[kind](field, routes)
-    return lambda column, _beside=None, /: alone(column)
+    if kind in _WITH_COMPANION:
+        return _WITH_COMPANION[kind](field, defaults)
+    alone = _ALONE[kind](field, defaults)
+    return lambda column, _companion=None, /: alone(column)
 
 
-def _phone(field: Field, routes: Ways) -> Normaliser:
-    region = field.region or routes.phone_region
+def _phone(field: Field, defaults: FieldDefaults) -> Normaliser:
+    region = field.region or defaults.phone_region
     if region and not phones.known_region(region):
         raise ValueError(f"{region} is no region of phone numbers, such as FR")
     return phones.Phones(region)
 
 
-def _number(field: Field, _ways: Ways) -> Alone:
+def _number(field: Field, _defaults: FieldDefaults) -> Alone:
     return partial(numbers.number, form=_one_of(numbers.FORMATS, field.format or "1234.56"))
 
 
-def _text(field: Field, _ways: Ways) -> Alone:
+def _text(field: Field, _defaults: FieldDefaults) -> Alone:
     return partial(texts.text, max_length=field.max_length, truncate=field.truncate)
 
 
-def _money(field: Field, _ways: Ways) -> Normaliser:
+def _money(field: Field, _defaults: FieldDefaults) -> Normaliser:
     form = _one_of(numbers.FORMATS, field.format or "1234.56")
     if field.currency and codes.minor_digits(field.currency) is None:
         raise ValueError(f"{field.currency} is no currency of ISO 4217")
     return money.Amounts(form, minor_units=field.minor_units, currency=field.currency)
 
 
-def _country(field: Field, _ways: Ways) -> Alone:
+def _date(field: Field, defaults: FieldDefaults) -> Alone:
+    return moments.dates(field.timezone or defaults.timezone, field.format)
+
+
+def _country(field: Field, _defaults: FieldDefaults) -> Alone:
     return codes.countries(_one_of(codes.COUNTRY_FORMS, field.format or "alpha_2"))
 
 
-def _one_of(known: Iterable[str], given: str) -> str:
-    if given not in known:
-        raise ValueError(f"`format` is one of {', '.join(known)}")
-    return given
+def _one_of(formats: Iterable[str], chosen: str) -> str:
+    if chosen not in formats:
+        raise ValueError(f"`format` is one of {', '.join(formats)}")
+    return chosen
 
 
-# They look at another column too.
-_BESIDE: Mapping[TypeName, Callable[[Field, Ways], Normaliser]] = {
+# They read a companion column too.
+_WITH_COMPANION: Mapping[TypeName, Callable[[Field, FieldDefaults], Normaliser]] = {
     "phone": _phone,
     "money": _money,
 }
-_ALONE: Mapping[TypeName, Callable[[Field, Ways], Alone]] = {
+_ALONE: Mapping[TypeName, Callable[[Field, FieldDefaults], Alone]] = {
     "text": _text,
-    "email": lambda _field, _ways: emails.email,
+    "email": lambda _field, _defaults: emails.email,
     "number": _number,
-    "currency": lambda _field, _ways: codes.currencies(),
-    "boolean": lambda _field, _ways: booleans.boolean,
-    "date": lambda field, routes: moments.dates(field.timezone or routes.timezone, field.format),
-    "timestamp": lambda field, _ways: moments.moments(field.timezone or "UTC", field.format),
+    "currency": lambda _field, _defaults: codes.currencies(),
+    "boolean": lambda _field, _defaults: booleans.boolean,
+    "date": _date,
+    "timestamp": lambda field, _defaults: moments.moments(field.timezone or "UTC", field.format),
     "country": _country,
-    "language": lambda _field, _ways: codes.languages(),
-    "category": lambda field, _ways: partial(texts.category, options=field.options),
-    "list": lambda field, _ways: lists.lists(field.separator, field.options),
-    "json": lambda _field, _ways: lists.documents(),
+    "language": lambda _field, _defaults: codes.languages(),
+    "category": lambda field, _defaults: partial(texts.category, options=field.options),
+    "list": lambda field, _defaults: lists.lists(field.separator, field.options),
+    "json": lambda _field, _defaults: lists.documents(),
 }

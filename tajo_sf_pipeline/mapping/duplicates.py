@@ -1,4 +1,4 @@
-"""Rows of one extract beside each other: those that would be one contact, and the newest."""
+"""Rows of one extract compared: those that would be one contact, and the newest."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,9 +36,9 @@ def losers(mapped: Path) -> pa.Table:
 def greatest_version(mapped: Path) -> str | None:
     """Return the newest row's version in ISO form, or None where nothing was mapped."""
     with duckdb_pool.connection(mapped.parent) as database:
-        [(found,)] = database.execute(
+        [(microseconds,)] = database.execute(
             "SELECT epoch_us(max(_version)) FROM read_parquet(?)", [str(mapped)]
         ).fetchall()
-    if found is None:
+    if microseconds is None:
         return None
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=found)).isoformat()
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).isoformat()

@@ -56,15 +56,15 @@ def joined(parts: Iterable[pa.Array | str]) -> pa.Array:
 
 
 def fingerprints(
-    payloads: pa.Array, version: bytes, beside: Mapping[str, pa.Array] | None = None
+    payloads: pa.Array, version: bytes, companions: Mapping[str, pa.Array] | None = None
 ) -> pa.Array:
-    """Hash each payload, and what is sent beside it, to 64 bits: stable for ever (S03).
+    """Hash each payload, and its companion columns, to 64 bits: stable for ever (S03).
 
     XXH3, whose definition is final, with a seed of the mapping's version.
     """
-    for name, values in (beside or {}).items():
-        told = pc.fill_null(values.cast(pa.string()), "null")
-        payloads = pc.binary_join_element_wise(payloads, name, told, "\n")
+    for name, values in (companions or {}).items():
+        written = pc.fill_null(values.cast(pa.string()), "null")
+        payloads = pc.binary_join_element_wise(payloads, name, written, "\n")
     texts = payloads.cast(pa.binary()).to_pylist()
     hashed = map(xxh3_64_intdigest, texts, repeat(xxh3_64_intdigest(version)))
     return pa.array(np.fromiter(hashed, np.uint64, len(texts)))

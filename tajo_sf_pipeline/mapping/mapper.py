@@ -17,7 +17,7 @@ from tajo_sf_pipeline.audience.window import NEVER
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.errors import MappingError
 from tajo_sf_pipeline.mapping import payload_builders
-from tajo_sf_pipeline.mapping.choice import Ways
+from tajo_sf_pipeline.mapping.choice import FieldDefaults
 from tajo_sf_pipeline.mapping.fields import prepare
 from tajo_sf_pipeline.mapping.json_payload import fingerprints
 from tajo_sf_pipeline.mapping.normalisers.booleans import flag
@@ -25,7 +25,7 @@ from tajo_sf_pipeline.mapping.normalisers.emails import misspelt
 from tajo_sf_pipeline.mapping.normalisers.moments import written
 from tajo_sf_pipeline.mapping.normalisers.texts import text
 from tajo_sf_pipeline.mapping.rejects import REJECTED, REQUIRED, Reasons
-from tajo_sf_pipeline.mapping.source_columns import Given, Sources
+from tajo_sf_pipeline.mapping.source_columns import Sources, SourceValues
 from tajo_sf_pipeline.mapping.types import loss
 
 __all__ = ["REJECTED", "MappedBatch", "Mapper"]
@@ -71,11 +71,11 @@ class Mapper:
         self._audience = audience
         self._window_end = pa.scalar(window_end.astimezone(UTC), MOMENT)
         self._sources = Sources(audience, source, timezone)
-        routes = Ways(
+        defaults = FieldDefaults(
             timezone, audience.phone_region, contacts=audience.destination.kind == "contacts"
         )
         self.fields = tuple(
-            prepare(name, self._sources.name(name), field, self._sources.type(name), routes)
+            prepare(name, self._sources.name(name), field, self._sources.type(name), defaults)
             for name, field in self._sources.fields.items()
         )
         self._key = next(field for field in self.fields if field.field.to == audience.key_target)
@@ -88,89 +88,91 @@ class Mapper:
 
     def map(self, batch: pa.RecordBatch, first_row: int) -> MappedBatch:
         """Return the mapped rows and the rejects of a batch whose rows count from `first_row`."""
-        given = self._sources.read(batch)
+        source_values = self._sources.read(batch)
         rows = pa.array(np.arange(first_row, first_row + batch.num_rows))
-        reasons = Reasons(rows, given[self._key.source].values.cast(pa.string()))
-        made, excused = self._made(given, batch, reasons)
-        beside = self._required(batch, made, reasons)
-        columns = {"_row": rows, **made, **beside, "_version": self._versions(batch)}
+        reasons = Reasons(rows, source_values[self._key.source].values.cast(pa.string()))
+        columns, excused = self._normalised(source_values, batch, reasons)
+        companions = self._required(batch, columns, reasons)
+        columns = {"_row": rows, **columns, **companions, "_version": self._versions(batch)}
         good = reasons.none()
         if good is not None:
             columns = {name: column.filter(good) for name, column in columns.items()}
-            excused = {told: problems.filter(good) for told, problems in excused.items()}
+            excused = {label: problems.filter(good) for label, problems in excused.items()}
         suspicions = self._misspelt(columns) | _counted(excused)
         return MappedBatch(self._mapped(columns), reasons.rejected(), suspicions)
 
-    def _made(
-        self, given: Mapping[str, Given], batch: pa.RecordBatch, reasons: Reasons
+    def _normalised(
+        self, source_values: Mapping[str, SourceValues], batch: pa.RecordBatch, reasons: Reasons
     ) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
         """Make every field's column, by its target; the key's problems count first.
 
-        Beside them the problems that cost no row (`on_invalid`), by what they are told under.
+        Also returns the problems that cost no row (`on_invalid`), by their label in the report.
         """
-        made, excused = {}, {}
+        columns, excused = {}, {}
         for field in (self._key, *(field for field in self.fields if field is not self._key)):
-            beside = next((batch.column(self._sources.index(n)) for n in field.field.columns), None)
-            found = field.make(given[field.source], beside)
-            if found.problems is not None and field.field.on_invalid != "reject":
-                excused[f"{field.name}, {_EXCUSED[field.field.on_invalid]}"] = found.problems
-            elif found.problems is not None:
-                values = given[field.source].values
-                reasons.add(field.name, field.type.name, found.problems, values)
+            companion = next(
+                (batch.column(self._sources.index(n)) for n in field.field.columns), None
+            )
+            normalised = field.make(source_values[field.source], companion)
+            if normalised.problems is not None and field.field.on_invalid != "reject":
+                excused[f"{field.name}, {_EXCUSED[field.field.on_invalid]}"] = normalised.problems
+            elif normalised.problems is not None:
+                values = source_values[field.source].values
+                reasons.add(field.name, field.type.name, normalised.problems, values)
             if field is self._key:
-                missing = _missing(found.values, _WITHOUT_KEY[field.to])
-                reasons.add(field.name, REQUIRED, missing, found.values)
-            made[field.to] = found.values
-        return made, excused
+                missing = _missing(normalised.values, _WITHOUT_KEY[field.to])
+                reasons.add(field.name, REQUIRED, missing, normalised.values)
+            columns[field.to] = normalised.values
+        return columns, excused
 
     def _required(
-        self, batch: pa.RecordBatch, made: Mapping[str, pa.Array], reasons: Reasons
+        self, batch: pa.RecordBatch, columns: Mapping[str, pa.Array], reasons: Reasons
     ) -> dict[str, pa.Array]:
-        """Read what the destination wants beside the fields; a row without it is rejected."""
-        to, beside = self._audience.destination, {}
+        """Return the columns that the destination requires; a row without a value is rejected."""
+        to, companions = self._audience.destination, {}
         if to.column is not None:
             name, missing = _OF_DESTINATION[to.kind]
             place = self._sources.index(to.column)
             column = batch.schema.names[place]
-            beside[name] = values = text(batch.column(place)).values
+            companions[name] = values = text(batch.column(place)).values
             if missing:
                 reasons.add(column, REQUIRED, _missing(values, missing), values)
             if to.kind == "events":
                 wrong = payload_builders.wrong_names(values)
                 reasons.add(column, "event name", wrong, values)
         if to.kind == "events":
-            nobody = payload_builders.of_nobody(made)
-            reasons.add(self.key_name, REQUIRED, nobody, made[self._key.to])
-        if "event_date" in made:
-            dates = made["event_date"]
+            nobody = payload_builders.of_nobody(columns)
+            reasons.add(self.key_name, REQUIRED, nobody, columns[self._key.to])
+        if "event_date" in columns:
+            dates = columns["event_date"]
             field = next(field for field in self.fields if field.to == "event_date")
             reasons.add(field.name, REQUIRED, _missing(dates, "has no date"), dates)
-        return beside
+        return companions
 
     def _mapped(self, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
         keys = columns[self._key.to]
         payloads = self._payloads(keys, columns)
-        beside = {name: columns[name] for name in ("_list",) if name in columns}
+        companions = {name: columns[name] for name in ("_list",) if name in columns}
         for field in self.fields:
             if field.to in FLAGS:
-                beside[FLAGS[field.to]] = flag(
+                companions[FLAGS[field.to]] = flag(
                     columns[field.to],
                     consent=field.to.startswith("consent."),
                     resubscribe=self._audience.consent.resubscribe,
                 )
-        made = {
+        every = {
             **columns,
-            **beside,
+            **companions,
             "_key": keys,
             "_payload": payloads,
-            "_fingerprint": fingerprints(payloads, self._version, beside),
+            "_fingerprint": fingerprints(payloads, self._version, companions),
         }
-        return pa.record_batch([made[name] for name in self.schema.names], schema=self.schema)
+        return pa.record_batch([every[name] for name in self.schema.names], schema=self.schema)
 
     def _payloads(self, keys: pa.Array, columns: Mapping[str, pa.Array]) -> pa.Array:
         to = self._audience.destination
         fields = [
-            payload_builders.Made(
+            payload_builders.FieldValues(
                 field.to,
                 columns[field.to],
                 field.field.nulls or self._audience.nulls,
@@ -201,18 +203,18 @@ class Mapper:
             if kind == "objects" or (kind == "events" and name == field.to):
                 continue
             if name not in {"email", "ext_id", *PHONES, *FLAGS}:
-                made = "text" if field.field.mask else field.type.brevo
-                yield WrittenColumn(field.name, name, made, field.field.options)
+                brevo_type = "text" if field.field.mask else field.type.brevo
+                yield WrittenColumn(field.name, name, brevo_type, field.field.options)
 
     def _losses(self) -> Iterator[str]:
         for field in self.fields:
-            told = loss(self._sources.type(field.source), field.type.name)
-            if told:
-                yield f"{field.name} to {field.to}: {told}"
+            lost = loss(self._sources.type(field.source), field.type.name)
+            if lost:
+                yield f"{field.name} to {field.to}: {lost}"
 
     def _schema(self) -> dict[str, pa.DataType]:
         fields = {
-            field.to: field.made
+            field.to: field.arrow_type
             for field in self.fields
             if field is not self._key and field.to not in FLAGS
         }
@@ -240,8 +242,8 @@ class Mapper:
 
 def _counted(excused: Mapping[str, pa.Array]) -> dict[str, int]:
     return {
-        f"{told}: {reason}": rows
-        for told, problems in excused.items()
+        f"{label}: {reason}": rows
+        for label, problems in excused.items()
         for reason, rows in Counter(problems.drop_null().to_pylist()).items()
     }
 
@@ -251,9 +253,9 @@ def _missing(values: pa.Array, reason: str) -> pa.Array:
 
 
 def _mapping_version(audience: Audience) -> bytes:
-    """Digest what changes the request of a row beside its payload."""
+    """Digest what changes the request of a row besides its payload."""
     destination = audience.destination
-    told: tuple[object, ...] = (
+    content: tuple[object, ...] = (
         _FORM,
         audience.nulls,
         destination.list,
@@ -261,5 +263,5 @@ def _mapping_version(audience: Audience) -> bytes:
         destination.list_id,
     )
     if destination.object:
-        told = (*told, destination.object)
-    return sha256(repr(told).encode()).digest()
+        content = (*content, destination.object)
+    return sha256(repr(content).encode()).digest()

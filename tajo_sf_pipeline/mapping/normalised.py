@@ -1,4 +1,4 @@
-"""A column as Brevo takes it, and beside each value that cannot be so the reason."""
+"""A column as Brevo takes it, and for each value that cannot be so the reason."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Normalised:
 
 
 class Normaliser(Protocol):
-    """Makes a column; `beside` is the column that says what each value's own does not."""
+    """Makes a column; its `companion` says what a value alone does not, such as a country."""
 
-    def __call__(self, column: pa.Array, beside: pa.Array | None = None, /) -> Normalised: ...
+    def __call__(self, column: pa.Array, companion: pa.Array | None = None, /) -> Normalised: ...
 
 
 # A value and no problem, or no value and a problem; two times None where there is nothing.
@@ -35,14 +35,14 @@ Reading = tuple[Any, str | None]
 class EachDistinct:
     """Reads each distinct text of a column once, and remembers many for the batches that follow."""
 
-    def __init__(self, read: Callable[[str], Reading], made: pa.DataType = _TEXT) -> None:
+    def __init__(self, read: Callable[[str], Reading], arrow_type: pa.DataType = _TEXT) -> None:
         self._read = lru_cache(_REMEMBERED)(read)
-        self._made = made
+        self._arrow_type = arrow_type
 
     def __call__(self, column: pa.Array) -> Normalised:
         encoded = column.cast(_TEXT).dictionary_encode()
         readings = [self._read(text) for text in encoded.dictionary.to_pylist()]
-        values = pa.array([value for value, _ in readings], self._made).take(encoded.indices)
+        values = pa.array([value for value, _ in readings], self._arrow_type).take(encoded.indices)
         if not any(problem for _, problem in readings):
             return Normalised(values)
         problems = pa.array([problem for _, problem in readings], _TEXT)
@@ -60,5 +60,5 @@ def refused(values: pa.Array, good: pa.Array, problem: str) -> Normalised:
 
 def first_problem(*problems: pa.Array | None) -> pa.Array | None:
     """Return the first problem of each row; None where no column has any."""
-    found = [each for each in problems if each is not None]
-    return pc.coalesce(*found) if found else None
+    columns = [each for each in problems if each is not None]
+    return pc.coalesce(*columns) if columns else None

@@ -29,7 +29,7 @@ _OF_EVENT = frozenset({"event_id", "event_date", *_EVENT_IDENTIFIERS})
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FieldValues:
     """A field's values as Brevo takes them; `raw` ones are JSON already."""
 
     to: str
@@ -41,7 +41,7 @@ class Made:
         return Member(name or self.to, self.values, self.nulls, self.raw)
 
 
-def contacts(keys: pa.Array, fields: Sequence[Made], key: str) -> pa.Array:
+def contacts(keys: pa.Array, fields: Sequence[FieldValues], key: str) -> pa.Array:
     """Return ``{"email":...,"ext_id":...,"attributes":{...}}``; attributes keep their order.
 
     Only an id that is the key stands beside the attributes: an import reads no other there. So
@@ -62,7 +62,7 @@ def contacts(keys: pa.Array, fields: Sequence[Made], key: str) -> pa.Array:
 
 
 def events(
-    keys: pa.Array, fields: Sequence[Made], names: pa.Array | str, versions: pa.Array
+    keys: pa.Array, fields: Sequence[FieldValues], names: pa.Array | str, versions: pa.Array
 ) -> pa.Array:
     """Return an event: its name, its date, whose it is, and its properties, `event_id` first.
 
@@ -90,7 +90,7 @@ def events(
 
 
 def objects(
-    keys: pa.Array, fields: Sequence[Made], to: ObjectsDestination, linked: pa.Array | None
+    keys: pa.Array, fields: Sequence[FieldValues], to: ObjectsDestination, linked: pa.Array | None
 ) -> pa.Array:
     """Return a record, with the link to `linked`, the ext_id of another, where a row has one."""
     attributes = [field.member() for field in fields if field.to != "ext_id"]
@@ -108,16 +108,16 @@ def _address(values: pa.Array) -> Parts:
     return [pc.fill_null(joined(parts), "")] if values.null_count else parts
 
 
-def _own(fields: Sequence[Made]) -> Iterator[Made]:
+def _own(fields: Sequence[FieldValues]) -> Iterator[FieldValues]:
     for field in fields:
         if field.to not in _OF_EVENT and not field.to.startswith(CONTACT):
             yield field
 
 
-def of_nobody(made: Mapping[str, pa.Array]) -> pa.Array:
+def of_nobody(columns: Mapping[str, pa.Array]) -> pa.Array:
     """Return the problem of rows that do not say whose event they are."""
-    found = [values for target, values in made.items() if target in _EVENT_IDENTIFIERS]
-    nobody = pc.is_null(pc.coalesce(*found))
+    identifiers = [values for target, values in columns.items() if target in _EVENT_IDENTIFIERS]
+    nobody = pc.is_null(pc.coalesce(*identifiers))
     return pc.if_else(nobody, "does not say whose event it is", pa.scalar(None, pa.string()))
 
 

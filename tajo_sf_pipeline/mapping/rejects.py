@@ -29,23 +29,23 @@ class Reasons:
         self._rows = rows
         self._keys = keys
         self._texts = pa.nulls(len(rows), _TEXT)
-        self._told: list[tuple[str, str, pa.Array, pa.Array]] = []
+        self._parts: list[tuple[str, str, pa.Array, pa.Array]] = []
 
     def add(self, column: str, rule: str, problems: pa.Array, values: pa.Array) -> None:
         new = pc.and_(pc.is_valid(problems), pc.is_null(self._texts))
         if pc.any(new).as_py():
             self._texts = pc.coalesce(self._texts, problems)
-            self._told.append((column, rule, new, values))
+            self._parts.append((column, rule, new, values))
 
     def none(self) -> pa.Array | None:
         """Tell which rows are good, or None where all are."""
-        return pc.is_null(self._texts) if self._told else None
+        return pc.is_null(self._texts) if self._parts else None
 
     def rejected(self) -> pa.RecordBatch:
         """Return the rejects in the order of the rows."""
-        if not self._told:
+        if not self._parts:
             return pa.RecordBatch.from_pylist([], schema=REJECTED)
-        parts = [self._part(*told) for told in self._told]
+        parts = [self._part(*part) for part in self._parts]
         table = pa.Table.from_batches(parts).sort_by("row").combine_chunks()
         return table.to_batches()[0]
 
@@ -58,7 +58,7 @@ class Reasons:
                 pa.repeat(column, len(rows)),
                 self._texts.filter(new),
                 pa.repeat(rule, len(rows)),
-                _shown(values.filter(new)),
+                _rendered(values.filter(new)),
                 pa.nulls(len(rows), pa.int64()),
             ],
             schema=REJECTED,
@@ -75,13 +75,13 @@ def duplicates(losers: pa.Table, column: str, reason: str) -> pa.Table:
             pa.repeat(column, rows),
             pa.repeat(reason, rows),
             pa.repeat("unique", rows),
-            _shown(losers["_key"]),
+            _rendered(losers["_key"]),
             losers["kept_row"],
         ],
         schema=REJECTED,
     )
 
 
-def _shown(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _rendered(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     texts: Sequence[object] = values.to_pylist()
     return pa.array([None if text is None else masked(str(text)) for text in texts], _TEXT)

@@ -19,7 +19,7 @@ _NOT_JSON = "is not JSON"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SourceValues:
     """A field's values before anything is made of them, and why some could not be had."""
 
     values: pa.Array
@@ -35,9 +35,9 @@ class Sources:
 
     def __init__(self, audience: Audience, schema: pa.Schema, timezone: str) -> None:
         self._schema = schema
-        self._places = {name.lower(): index for index, name in enumerate(schema.names)}
-        self.fields = _present(audience, self._places)
-        needs = [_needs(source, field, self._places) for source, field in self.fields.items()]
+        self._indexes = {name.lower(): index for index, name in enumerate(schema.names)}
+        self.fields = _present(audience, self._indexes)
+        needs = [_needs(source, field, self._indexes) for source, field in self.fields.items()]
         self.columns = frozenset(audience.columns).union(*needs)
         _check_names(audience, schema, self.columns)
         self._computed = {
@@ -49,20 +49,20 @@ class Sources:
         self._types = self._described(audience)
 
     def index(self, column: str) -> int:
-        return self._places[column]
+        return self._indexes[column]
 
     def name(self, source: str) -> str:
         """Return the column's name as the warehouse has it; of what is computed, the mapping's."""
         if self._is_computed(source):
             return source
-        return str(self._schema.names[self._places[source.lower()]])
+        return str(self._schema.names[self._indexes[source.lower()]])
 
     def type(self, source: str) -> pa.DataType:
         if self._is_computed(source):
             return self._types[source]
-        return self._schema.field(self._places[source.lower()]).type
+        return self._schema.field(self._indexes[source.lower()]).type
 
-    def read(self, batch: pa.RecordBatch) -> dict[str, Given]:
+    def read(self, batch: pa.RecordBatch) -> dict[str, SourceValues]:
         """Return each field's values."""
         computed = self._evaluate(batch) if self._computed else {}
         return {
@@ -76,14 +76,14 @@ class Sources:
     def _expression(self, source: str, field: Field) -> expression.Expression | None:
         if field.expression is not None:
             return expression.parsed(field.expression)
-        if field.value is not None or source.lower() in self._places:
+        if field.value is not None or source.lower() in self._indexes:
             return None
         return expression.path(source)
 
-    def _column(self, source: str, field: Field, batch: pa.RecordBatch) -> Given:
+    def _column(self, source: str, field: Field, batch: pa.RecordBatch) -> SourceValues:
         if field.value is not None:
-            return Given(pa.repeat(pa.scalar(field.value), batch.num_rows))
-        return Given(batch.column(self._places[source.lower()]))
+            return SourceValues(pa.repeat(pa.scalar(field.value), batch.num_rows))
+        return SourceValues(batch.column(self._indexes[source.lower()]))
 
     def _described(self, audience: Audience) -> dict[str, pa.DataType]:
         values = {
@@ -95,7 +95,7 @@ class Sources:
             return values
         empty = pa.RecordBatch.from_pylist([], schema=self._schema)
         try:
-            given = self._evaluate(empty)
+            evaluated = self._evaluate(empty)
         except duckdb.Error as error:
             raise MappingError(
                 "TAJO-605",
@@ -103,14 +103,14 @@ class Sources:
                 f"{str(error).splitlines()[0]}",
                 "Correct the expression; it is DuckDB's SQL over the columns of the query.",
             ) from None
-        return values | {source: each.values.type for source, each in given.items()}
+        return values | {source: each.values.type for source, each in evaluated.items()}
 
-    def _evaluate(self, batch: pa.RecordBatch) -> dict[str, Given]:
+    def _evaluate(self, batch: pa.RecordBatch) -> dict[str, SourceValues]:
         """Compute every expression. A row in which one fails has a problem, its neighbours none."""
-        wanted = sorted({self._places[n] for e in self._computed.values() for n in e.columns})
+        indexes = sorted({self._indexes[n] for e in self._computed.values() for n in e.columns})
         rows = pa.table(
-            [*(batch.column(place) for place in wanted), pa.nulls(batch.num_rows, pa.bool_())],
-            names=[*(self._schema.names[place].lower() for place in wanted), "\x1f"],
+            [*(batch.column(index) for index in indexes), pa.nulls(batch.num_rows, pa.bool_())],
+            names=[*(self._schema.names[index].lower() for index in indexes), "\x1f"],
         )
         # Where TRY gives a null for `... IS NULL` too, the expression itself has failed.
         selected = ", ".join(
@@ -119,12 +119,12 @@ class Sources:
         )
         assert self._database
         self._database.register("rows", rows)
-        made: pa.Table = self._database.sql(f"SELECT {selected} FROM rows").to_arrow_table()
+        computed: pa.Table = self._database.sql(f"SELECT {selected} FROM rows").to_arrow_table()
         self._database.unregister("rows")
         return {
-            source: _given(
-                _array(made[f"v{n}"]),
-                _array(made[f"n{n}"]),
+            source: _source_values(
+                _array(computed[f"v{n}"]),
+                _array(computed[f"n{n}"]),
                 _FAILED if self.fields[source].expression else _NOT_JSON,
             )
             for n, source in enumerate(self._computed)
@@ -141,45 +141,45 @@ def _database(timezone: str) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _given(values: pa.Array, is_null: pa.Array, reason: str) -> Given:
+def _source_values(values: pa.Array, is_null: pa.Array, reason: str) -> SourceValues:
     failed = pc.and_(pc.is_null(values), pc.invert(pc.fill_null(is_null, False)))
     if not pc.any(failed).as_py():
-        return Given(values)
-    return Given(values, pc.if_else(failed, reason, pa.scalar(None, pa.string())))
+        return SourceValues(values)
+    return SourceValues(values, pc.if_else(failed, reason, pa.scalar(None, pa.string())))
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
 
 
-def _present(audience: Audience, paths: Mapping[str, int]) -> dict[str, Field]:
+def _present(audience: Audience, indexes: Mapping[str, int]) -> dict[str, Field]:
     """Return the fields whose columns the extract has; refuse what is missing and must be there."""
-    needs = {source: _needs(source, field, paths) for source, field in audience.fields.items()}
-    present = {source for source, columns in needs.items() if columns <= paths.keys()}
+    needs = {source: _needs(source, field, indexes) for source, field in audience.fields.items()}
+    present = {source for source, columns in needs.items() if columns <= indexes.keys()}
     must = [audience.key_column] if audience.optional else list(needs)
-    wanted = [*(name for source in must for name in sorted(needs[source])), *audience.columns]
-    missing = [name for name in dict.fromkeys(wanted) if name not in paths]
+    required = [*(name for source in must for name in sorted(needs[source])), *audience.columns]
+    missing = [name for name in dict.fromkeys(required) if name not in indexes]
     if missing:
         raise MappingError(
             "TAJO-601",
-            f"{audience.statement.origin} does not return {_with_hints(missing, paths)}, which "
+            f"{audience.statement.origin} does not return {_with_hints(missing, indexes)}, which "
             f"the field mapping of {audience.name} names",
-            f"Select it, or take it out of the mapping. The query returns: {', '.join(paths)}.",
+            f"Select it, or take it out of the mapping. The query returns: {', '.join(indexes)}.",
         )
     return {source: field for source, field in audience.fields.items() if source in present}
 
 
-def _needs(source: str, field: Field, paths: Mapping[str, int]) -> frozenset[str]:
+def _needs(source: str, field: Field, indexes: Mapping[str, int]) -> frozenset[str]:
     """Name the columns of a field; a column whose name has a dot is not a path into another."""
-    if source.lower() in paths and field.expression is None and field.value is None:
+    if source.lower() in indexes and field.expression is None and field.value is None:
         return frozenset({source.lower(), *field.columns})
     return field.reads(source)
 
 
-def _check_names(audience: Audience, schema: pa.Schema, wanted: Iterable[str]) -> None:
+def _check_names(audience: Audience, schema: pa.Schema, used: Iterable[str]) -> None:
     """Refuse two columns of one name that the mapping wants."""
     times = Counter(name.lower() for name in schema.names)
-    twice = [name for name in schema.names if times[name.lower()] > 1 and name.lower() in wanted]
+    twice = [name for name in schema.names if times[name.lower()] > 1 and name.lower() in used]
     if twice:
         raise MappingError(
             "TAJO-604",
@@ -189,9 +189,9 @@ def _check_names(audience: Audience, schema: pa.Schema, wanted: Iterable[str]) -
         )
 
 
-def _with_hints(missing: list[str], found: Mapping[str, int]) -> str:
-    told = []
+def _with_hints(missing: list[str], columns: Mapping[str, int]) -> str:
+    hints = []
     for name in missing:
-        near = difflib.get_close_matches(name, found, n=1)
-        told.append(f"`{name}`" + (f" (did you mean `{near[0]}`?)" if near else ""))
-    return ", ".join(told)
+        near = difflib.get_close_matches(name, columns, n=1)
+        hints.append(f"`{name}`" + (f" (did you mean `{near[0]}`?)" if near else ""))
+    return ", ".join(hints)

@@ -8,14 +8,14 @@ _SPACE, _DELETE, _FIRST_OF_C1, _QUOTE, _BACKSLASH, _ASCII = 0x20, 0x7F, 0xC2, 0x
 
 def may_have_controls(texts: pa.StringArray) -> bool:
     """Tell whether some text may have a control character; False is certain."""
-    found = _bytes(texts)
-    return bool(((found < _SPACE) | (found == _DELETE) | (found == _FIRST_OF_C1)).any())
+    codes = _bytes(texts)
+    return bool(((codes < _SPACE) | (codes == _DELETE) | (codes == _FIRST_OF_C1)).any())
 
 
 def must_escape(texts: pa.StringArray) -> bool:
     """Tell whether some text cannot stand in JSON as it is."""
-    found = _bytes(texts)
-    return bool(((found < _SPACE) | (found == _QUOTE) | (found == _BACKSLASH)).any())
+    codes = _bytes(texts)
+    return bool(((codes < _SPACE) | (codes == _QUOTE) | (codes == _BACKSLASH)).any())
 
 
 def is_ascii(texts: pa.StringArray) -> bool:

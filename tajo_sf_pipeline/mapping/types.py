@@ -25,9 +25,9 @@ class FieldType:
 
     name: TypeName
     brevo: BrevoType
-    made: pa.DataType
+    arrow_type: pa.DataType
     takes: tuple[Family, ...]
-    told: str
+    description: str
 
 
 _TABLE = (
@@ -93,10 +93,10 @@ def default_type(column: pa.DataType, *, to_the_day: bool = True) -> TypeName | 
 
     A moment is a date `to_the_day`, as in a contact's attributes; elsewhere it keeps its time.
     """
-    found = family(column)
-    if found == "timestamp" and not to_the_day:
+    column_family = family(column)
+    if column_family == "timestamp" and not to_the_day:
         return "timestamp"
-    return _DEFAULTS[found] if found else None
+    return _DEFAULTS[column_family] if column_family else None
 
 
 def loss(column: pa.DataType, to: TypeName) -> str | None:
@@ -119,4 +119,4 @@ def table() -> Iterator[str]:
         takes = ", ".join(
             f"**{name}**" if _DEFAULTS[name] == each.name else name for name in each.takes
         )
-        yield f"| `{each.name}` | {takes} | {each.brevo} | {each.told} |"
+        yield f"| `{each.name}` | {takes} | {each.brevo} | {each.description} |"

@@ -43,7 +43,7 @@ WITHHELD = pa.schema({"key": pa.string(), "fingerprint": pa.uint64(), "why": pa.
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a plan is made of, beside the ledger.
+    """What a plan is computed from, besides the ledger.
 
     `whole` says that the extract is the whole source, so that a row that is not in it has left.
     `leaving` are the attributes, as JSON, that rows get that leave a mirror. `existing` are the
@@ -73,38 +73,38 @@ class KnownRows(Protocol):
         """Open it: a connection whose schema `ledger` has the tables of a ledger."""
 
 
-def compare(known: KnownRows, wanted: Wanted, plan: Path) -> tuple[Planned, dict[str, list[str]]]:
-    """Judge every mapped row, and write those to be sent into `plan` (see `write`).
+def compare(known: KnownRows, inputs: Wanted, plan: Path) -> tuple[Planned, dict[str, list[str]]]:
+    """Evaluate every mapped row, and write those to be sent into `plan` (see `write`).
 
     Returns the counts, and some keys of every action that sends nothing.
     """
     with known.reading() as database:
-        planned = judge(database, wanted)
+        planned = evaluate(database, inputs)
         if planned.writes:
-            write(database, wanted, plan)
+            write(database, inputs, plan)
         return planned, samples(database)
 
 
-def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
+def evaluate(database: duckdb.DuckDBPyConnection, inputs: Wanted) -> Planned:
     """Count what would become of every mapped row; leave the tables that `write` needs.
 
     Only keys, fingerprints, versions and row numbers are read here, of what stands in `ledger`.
     """
-    total = parquet.rows(wanted.mapped)
-    known = _count(database, "ledger.rows")
+    total = parquet.rows(inputs.mapped)
+    known_count = _count(database, "ledger.rows")
     failed = _count(database, "ledger.failed")
-    _register(database, wanted)
+    _register(database, inputs)
     preexisting = _count(database, "ledger.guests WHERE len(keys) > 0")
     known_rows = _LISTS_OF_ITS_OWN if preexisting else "ledger.rows"
     database.execute(f"CREATE TEMP VIEW known AS FROM {known_rows}")
-    database.execute(_changed(wanted, known))
-    database.execute(_judged(wanted, known, failed), {"window_end": wanted.window_end})
+    database.execute(_changed(inputs, known_count))
+    database.execute(_evaluated(inputs, known_count, failed), {"window_end": inputs.window_end})
     counted: dict[str, int] = dict(
-        database.execute("SELECT action, count(*) FROM judged GROUP BY action").fetchall()
+        database.execute("SELECT action, count(*) FROM evaluated GROUP BY action").fetchall()
     )
     changed = sum(counted.values())
-    database.execute(_retries(wanted, failed))
-    _find_leaving(database, wanted, total, known)
+    database.execute(_retries(inputs, failed))
+    _find_leaving(database, inputs, total, known_count)
     return Planned(
         **counted,
         unchanged=total - changed,
@@ -113,41 +113,41 @@ def judge(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> Planned:
     )
 
 
-def write(database: duckdb.DuckDBPyConnection, wanted: Wanted, plan: Path) -> None:
-    """Write the rows to be sent, in the order in which they are: by way, by list, by key (S15).
+def write(database: duckdb.DuckDBPyConnection, inputs: Wanted, plan: Path) -> None:
+    """Write the rows to be sent, in their order: by category, by list, by key (S15).
 
     A plan's rows are `_key`, `_payload` (null where a row leaves a list only), `_version`,
     `_fingerprint`, `_list`, `_email_blacklisted`, `_sms_blacklisted`, `_row` and `_sync_date` of
     their source, `action`, `reason`, `category`, `leaves` (the ids of the lists to be left, null
     where the ledger does not know them) and `lists` (those that stay).
     """
-    rows = database.sql(_plan(wanted), params=_binds(wanted)).to_arrow_reader(arrow_file.ROWS)
+    rows = database.sql(_plan(inputs), params=_binds(inputs)).to_arrow_reader(arrow_file.ROWS)
     arrow_file.write(plan, rows.schema, rows)
 
 
 def samples(database: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     """Return some keys of every action that sends nothing, in the order of keys."""
-    found = database.execute(
-        "SELECT action, min(_key, $shown) FROM judged "
+    keys = database.execute(
+        "SELECT action, min(_key, $shown) FROM evaluated "
         "WHERE action NOT IN ('create', 'update') GROUP BY action ORDER BY action",
         {"shown": _SHOWN},
     ).fetchall()
-    return dict(found)
+    return dict(keys)
 
 
-def _register(database: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
-    withheld = wanted.withheld if wanted.withheld is not None else WITHHELD.empty_table()
-    existing = wanted.existing if wanted.existing is not None else pa.array([], pa.string())
+def _register(database: duckdb.DuckDBPyConnection, inputs: Wanted) -> None:
+    withheld = inputs.withheld if inputs.withheld is not None else WITHHELD.empty_table()
+    existing = inputs.existing if inputs.existing is not None else pa.array([], pa.string())
     database.register("withheld", withheld)
     database.register("existing", pa.table({"key": existing}))
 
 
-def _changed(wanted: Wanted, known: int) -> str:
+def _changed(inputs: Wanted, known_count: int) -> str:
     """Find the rows that the ledger does not have as they are; an event is never another one."""
-    source = f"SELECT m._row, m._key, m._fingerprint, m._version FROM {_mapped(wanted)} AS m"
-    if not known:
+    source = f"SELECT m._row, m._key, m._fingerprint, m._version FROM {_mapped(inputs)} AS m"
+    if not known_count:
         return f"CREATE TEMP VIEW changed AS {source}"
-    if wanted.mode == "append":
+    if inputs.mode == "append":
         condition = "c.key = m._key"
     else:
         # Together 128 bits: as good as the key itself, and less to keep in memory and to compare.
@@ -158,15 +158,15 @@ def _changed(wanted: Wanted, known: int) -> str:
     )
 
 
-def _judged(wanted: Wanted, known: int, failed: int) -> str:
+def _evaluated(inputs: Wanted, known_count: int, failed: int) -> str:
     new = {
         "insert": "if(e.key IS NULL, 'create', 'skipped_by_mode')",
         "update": "if(e.key IS NULL, 'skipped_by_mode', 'update')",
-    }.get(wanted.mode, "'create'")
-    changed = "'skipped_by_mode'" if wanted.mode == "insert" else "'update'"
+    }.get(inputs.mode, "'create'")
+    changed = "'skipped_by_mode'" if inputs.mode == "insert" else "'update'"
     # Without a cursor all rows of a run are as new as its sync date, also those that had not
     # changed and were not written again: `newest` speaks for them (S04).
-    newest = "NULL" if wanted.cursor else "(SELECT newest FROM ledger.watermark)"
+    newest = "NULL" if inputs.cursor else "(SELECT newest FROM ledger.watermark)"
     nobody = "(SELECT NULL::VARCHAR AS key, NULL::TIMESTAMPTZ AS version, true AS present, "
     nobody += "NULL::VARCHAR AS list, NULL::BIGINT[] AS lists WHERE false)"
     held = (
@@ -175,14 +175,14 @@ def _judged(wanted: Wanted, known: int, failed: int) -> str:
         else "(SELECT key FROM existing LIMIT 0)"
     )
     return f"""
-        CREATE TEMP TABLE judged AS
+        CREATE TEMP TABLE evaluated AS
         SELECT
             m.*, c.present AS was_present, c.list AS was_on, c.lists AS was_on_lists,
             CASE
                 WHEN w.why IS NOT NULL THEN w.why
                 WHEN h.key IS NOT NULL THEN 'held'
                 WHEN c.key IS NULL THEN {new}
-                WHEN {"true" if wanted.mode == "insert" else "false"} THEN {changed}
+                WHEN {"true" if inputs.mode == "insert" else "false"} THEN {changed}
                 -- Who has left did so by the end of a date: that is what a return is held against.
                 WHEN NOT c.present THEN if(greatest(c.version, (SELECT newest FROM
                     ledger.watermark)) > $window_end::TIMESTAMPTZ, 'stale', 'create')
@@ -190,7 +190,7 @@ def _judged(wanted: Wanted, known: int, failed: int) -> str:
                 ELSE {changed}
             END AS action
         FROM changed AS m
-        LEFT JOIN {"known" if known else nobody} AS c ON c.key = m._key
+        LEFT JOIN {"known" if known_count else nobody} AS c ON c.key = m._key
         LEFT JOIN {held} AS h ON h.key = m._key
         LEFT JOIN existing AS e ON e.key = m._key
         LEFT JOIN withheld AS w
@@ -198,50 +198,50 @@ def _judged(wanted: Wanted, known: int, failed: int) -> str:
     """
 
 
-def _retries(wanted: Wanted, failed: int) -> str:
+def _retries(inputs: Wanted, failed: int) -> str:
     """Find the rows that failed and that this extract does not have: they come back too (S06)."""
-    if not failed or wanted.whole:
+    if not failed or inputs.whole:
         return "CREATE TEMP TABLE retries AS SELECT * FROM ledger.failed WHERE false"
     return f"""
         CREATE TEMP TABLE retries AS
         SELECT f.* FROM ledger.failed AS f
         WHERE NOT f.held
-            AND f.key NOT IN (SELECT _key FROM {_mapped(wanted)})
-            AND lower(f.key) NOT IN ({_rejected(wanted)})
+            AND f.key NOT IN (SELECT _key FROM {_mapped(inputs)})
+            AND lower(f.key) NOT IN ({_rejected(inputs)})
             AND NOT EXISTS (FROM withheld AS w WHERE w.key = f.key)
             AND NOT EXISTS (FROM ledger.rows AS r WHERE r.key = f.key AND r.version > f.version)
     """
 
 
 def _find_leaving(
-    database: duckdb.DuckDBPyConnection, wanted: Wanted, total: int, known: int
+    database: duckdb.DuckDBPyConnection, inputs: Wanted, total: int, known_count: int
 ) -> None:
     """Find what has left the mirror: neither mapped nor rejected, and nothing newer is known.
 
     An empty extract removes nobody unless that is allowed (S08).
     """
     nothing = "CREATE TEMP TABLE leaving AS SELECT key, lists, fingerprint FROM known"
-    if wanted.mode != "mirror" or not known or not (total or wanted.allow_empty):
+    if inputs.mode != "mirror" or not known_count or not (total or inputs.allow_empty):
         database.execute(f"{nothing} WHERE false")
         return
     database.execute(
         f"""{nothing} AS r
-        ANTI JOIN {_mapped(wanted)} AS m ON m._key = r.key
+        ANTI JOIN {_mapped(inputs)} AS m ON m._key = r.key
         WHERE present AND version <= $window_end
             AND NOT EXISTS (FROM ledger.watermark WHERE newest > $window_end)
-            AND lower(key) NOT IN ({_rejected(wanted)})
+            AND lower(key) NOT IN ({_rejected(inputs)})
             AND NOT EXISTS (FROM withheld AS w WHERE w.key = r.key)
         """,
-        {"window_end": wanted.window_end},
+        {"window_end": inputs.window_end},
     )
 
 
-def _rejected(wanted: Wanted) -> str:
-    return f"SELECT lower(trim(key)) FROM {_file(wanted.rejected)} WHERE key IS NOT NULL"
+def _rejected(inputs: Wanted) -> str:
+    return f"SELECT lower(trim(key)) FROM {_file(inputs.rejected)} WHERE key IS NOT NULL"
 
 
-def _mapped(wanted: Wanted) -> str:
-    return _file(wanted.mapped)
+def _mapped(inputs: Wanted) -> str:
+    return _file(inputs.mapped)
 
 
 def _file(path: Path) -> str:
@@ -250,24 +250,24 @@ def _file(path: Path) -> str:
     return f"read_parquet('{name}')"
 
 
-def _plan(wanted: Wanted) -> str:
-    present = set(parquet.schema(wanted.mapped).names)
+def _plan(inputs: Wanted) -> str:
+    present = set(parquet.schema(inputs.mapped).names)
     optional = ", ".join(
         f"m.{name}" if name in present else f"NULL::{kind} AS {name}"
         for name, kind in _OPTIONAL.items()
     )
     return f"""
         WITH rows AS (
-            SELECT j._key, m._payload, j._version, j._fingerprint, {optional}, j._row,
-                $day::DATE AS _sync_date, j.action,
-                CASE WHEN j.was_present IS NULL THEN if(j.action = 'create', 'new', 'not ours yet')
-                    WHEN NOT j.was_present THEN 'came back'
-                    WHEN {"m._list" if "_list" in present else "NULL"} IS DISTINCT FROM j.was_on
-                        AND j.was_on IS NOT NULL THEN 'another list'
+            SELECT e._key, m._payload, e._version, e._fingerprint, {optional}, e._row,
+                $day::DATE AS _sync_date, e.action,
+                CASE WHEN e.was_present IS NULL THEN if(e.action = 'create', 'new', 'not ours yet')
+                    WHEN NOT e.was_present THEN 'came back'
+                    WHEN {"m._list" if "_list" in present else "NULL"} IS DISTINCT FROM e.was_on
+                        AND e.was_on IS NOT NULL THEN 'another list'
                     ELSE 'changed' END AS reason,
-                j.was_on_lists
-            FROM judged AS j JOIN {_mapped(wanted)} AS m ON m._row = j._row
-            WHERE j.action IN ('create', 'update')
+                e.was_on_lists
+            FROM evaluated AS e JOIN {_mapped(inputs)} AS m ON m._row = e._row
+            WHERE e.action IN ('create', 'update')
         ),
         every AS (
             SELECT * EXCLUDE (was_on_lists),
@@ -282,7 +282,7 @@ def _plan(wanted: Wanted) -> str:
                 'failed before' AS reason, []::BIGINT[] AS leaves, []::BIGINT[] AS lists
             FROM retries
             UNION ALL BY NAME
-            SELECT key AS _key, {_LEAVING[wanted.key]} AS _payload,
+            SELECT key AS _key, {_LEAVING[inputs.key]} AS _payload,
                 $window_end::TIMESTAMPTZ AS _version,
                 fingerprint AS _fingerprint, NULL::VARCHAR AS _list,
                 NULL::BOOLEAN AS _email_blacklisted, NULL::BOOLEAN AS _sms_blacklisted,
@@ -303,11 +303,11 @@ def _plan(wanted: Wanted) -> str:
     """
 
 
-def _binds(wanted: Wanted) -> dict[str, Any]:
+def _binds(inputs: Wanted) -> dict[str, Any]:
     return {
-        "day": wanted.sync_date,
-        "leaving": wanted.leaving,
-        "window_end": wanted.window_end,
+        "day": inputs.sync_date,
+        "leaving": inputs.leaving,
+        "window_end": inputs.window_end,
     }
 
 

@@ -1,4 +1,4 @@
-"""May a plan be executed? Judged before any write (S08), on numbers alone."""
+"""Whether a plan may be executed: evaluated before any write (S08), on numbers alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,9 +44,9 @@ def accepted(names: Sequence[str]) -> frozenset[Guard]:
 def judge(guards: Guards, figures: Figures, accept: frozenset[Guard]) -> tuple[Guard, ...]:
     """Return the guards that would have stopped the run and were let pass.
 
-    Raises `GuardError` telling every guard that stops it, the counts, and how to let it pass.
+    Raises `GuardError` that names every guard that stops it, the counts, and how to let it pass.
     """
-    broken = {guard: told for guard in GUARDS if (told := _broken(guard, guards, figures))}
+    broken = {guard: message for guard in GUARDS if (message := _broken(guard, guards, figures))}
     stopping = [guard for guard in broken if guard not in accept]
     if stopping:
         raise GuardError(
@@ -62,13 +62,13 @@ def judge(guards: Guards, figures: Figures, accept: frozenset[Guard]) -> tuple[G
 def _broken(guard: Guard, guards: Guards, figures: Figures) -> str | None:
     match guard:
         case "max_removed":
-            limit, found, of = guards.max_removed, figures.removed, figures.present
-            if limit.exceeded_by(found, of):
-                return f"{found} of {of} rows would leave, guards.max_removed allows {limit}"
+            limit, count, total = guards.max_removed, figures.removed, figures.present
+            if limit.exceeded_by(count, total):
+                return f"{count} of {total} rows would leave, guards.max_removed allows {limit}"
         case "max_rejected":
-            rejects, found, of = guards.max_rejected, figures.rejected, figures.extracted
-            if rejects is not None and rejects.exceeded_by(found, of):
-                return f"{found} of {of} rows are rejected, guards.max_rejected allows {rejects}"
+            rejects, count, total = guards.max_rejected, figures.rejected, figures.extracted
+            if rejects is not None and rejects.exceeded_by(count, total):
+                return f"{count} of {total} rows are rejected, guards.max_rejected allows {rejects}"
         case "min_rows":
             if figures.extracted < guards.min_rows:
                 return (

@@ -1,4 +1,4 @@
-"""A plan as a value: what a run would do, in which way and why; delivery executes it, no more."""
+"""A plan as a value: what a run would do, by which route and why; delivery executes it, no more."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,7 +16,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way of calls that rows travel by; its name stands in plans and journals.
+    """The kind of calls that rows are sent by; its name stands in plans and journals.
 
     One call takes at most `rows` and `bytes`, and draws on the account's `bucket`. What is `polled`
     is asked for until Brevo has applied it.
@@ -95,14 +95,14 @@ class Plan:
             return {}
         with duckdb_pool.connection(self.file.parent) as database:
             database.register("plan", arrow_file.table(self.file))
-            found = database.execute(
+            counts = database.execute(
                 "SELECT action, reason, count(*) FROM plan GROUP BY ALL ORDER BY ALL"
             ).fetchall()
-        return {(action, reason): count for action, reason, count in found}
+        return {(action, reason): count for action, reason, count in counts}
 
     def as_json(self, *, show_keys: bool) -> dict[str, Any]:
-        """Tell all of it but the rows; keys are masked unless they may be shown."""
-        shown = (lambda key: key) if show_keys else masked
+        """Return all of it but the rows; keys are masked unless they may be shown."""
+        rendered = (lambda key: key) if show_keys else masked
         return {
             **asdict(self.counts),
             "planned": self.counts.planned,
@@ -118,7 +118,7 @@ class Plan:
                 for part in self.parts
             ],
             "others": {
-                action: [shown(key) for key in keys] for action, keys in self.others.items()
+                action: [rendered(key) for key in keys] for action, keys in self.others.items()
             },
         }
 
@@ -131,9 +131,9 @@ def parts(file: Path, routing: Routing) -> tuple[Part, ...]:
             "SELECT category, _list, count(*), sum(strlen(_payload) + 1) FROM plan "
             "GROUP BY ALL ORDER BY ALL"
         ).fetchall()
-    made, first = [], 0
+    chosen, first = [], 0
     for category, name, rows, size in groups:
         route, why = routing(category, name, rows)
-        made.append(Part(route, why, category, name, first, rows, int(size or 0)))
+        chosen.append(Part(route, why, category, name, first, rows, int(size or 0)))
         first += rows
-    return tuple(made)
+    return tuple(chosen)

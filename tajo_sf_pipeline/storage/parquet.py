@@ -110,14 +110,14 @@ def row(path: Path, number: int) -> dict[str, Any]:
     """Read one row, and no more than its row group."""
     group, at = divmod(number, ROWS_PER_GROUP)
     with pq.ParquetFile(path) as parquet:
-        found: list[dict[str, Any]] = parquet.read_row_group(group).slice(at, 1).to_pylist()
-    return found[0]
+        rows: list[dict[str, Any]] = parquet.read_row_group(group).slice(at, 1).to_pylist()
+    return rows[0]
 
 
 def notes(path: Path) -> dict[str, Any]:
-    """Return what `Writer.finish` was told about the file."""
-    found: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[_NOTES.encode()])
-    return found
+    """Return the notes that `Writer.finish` wrote into the file."""
+    metadata: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[_NOTES.encode()])
+    return metadata
 
 
 def _private(path: str, flags: int) -> int:

@@ -58,7 +58,7 @@ def beneath(error: BaseException) -> LocalStorageError | None:
     """Return the storage error that lies beneath one that nobody has translated, if any does.
 
     Dagster and its database have files too, and wrap what these say in errors of their own; a
-    query that spills meets the disk too. Rights are not judged here: the file may be one that a
+    query that spills meets the disk too. Rights are not checked here: the file may be one that a
     person named.
     """
     cause: BaseException | None = error

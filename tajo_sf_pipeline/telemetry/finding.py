@@ -15,5 +15,5 @@ class Finding:
     error: TajoError | None = None
 
     def as_json(self) -> dict[str, Any]:
-        told = {"error": self.error.as_json()} if self.error else {"found": self.found}
-        return {"check": self.what, "ok": self.error is None, **told}
+        result = {"error": self.error.as_json()} if self.error else {"found": self.found}
+        return {"check": self.what, "ok": self.error is None, **result}

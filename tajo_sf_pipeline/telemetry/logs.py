@@ -36,10 +36,12 @@ Redaction = Callable[[str], str]
 
 def redaction(secrets: Collection[str] = (), *, personal_data: bool = False) -> Redaction:
     """Return what takes secrets out of a text, and masks addresses unless they may be shown."""
-    known = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
+    longest_first = sorted(
+        (s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True
+    )
 
     def redact(text: str) -> str:
-        for secret in known:
+        for secret in longest_first:
             text = text.replace(secret, "***")
         text = _OWN_SECRETS.sub("***", text)
         return text if personal_data else _PERSONAL_DATA.sub(lambda m: masked(m[0]), text)
@@ -57,7 +59,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         in_run: Mapping[str, Any] = getattr(record, "dagster_meta", {})
         message = in_run.get("orig_message") or record.getMessage()
-        told = {
+        fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -66,10 +68,10 @@ class JsonFormatter(logging.Formatter):
             **_of_error(record, in_run),
             **{name: value for name, value in vars(record).items() if _is_extra(name)},
         }
-        if "code" not in told and (found := _CODE.search(json.dumps(told, default=str))):
-            told["code"] = found[0]
-        known = {name: self._safe(value) for name, value in told.items() if value is not None}
-        return json.dumps(known, ensure_ascii=False)
+        if "code" not in fields and (code := _CODE.search(json.dumps(fields, default=str))):
+            fields["code"] = code[0]
+        safe = {name: self._safe(value) for name, value in fields.items() if value is not None}
+        return json.dumps(safe, ensure_ascii=False)
 
     def _safe(self, value: Any) -> Any:
         if isinstance(value, (bool, int, float)):
@@ -178,10 +180,10 @@ def _is_extra(name: str) -> bool:
 
 def _of_run(in_run: Mapping[str, Any]) -> dict[str, Any]:
     tags, step = in_run.get("job_tags") or {}, in_run.get("step_key")
-    found = _STEP.fullmatch(step or "")
+    match = _STEP.fullmatch(step or "")
     return {
         "run": in_run.get("run_id"),
-        "audience": tags.get("tajo/audience") or (found and found["audience"]),
+        "audience": tags.get("tajo/audience") or (match and match["audience"]),
         "sync_date": tags.get("dagster/partition"),
         "step": step,
     }
@@ -191,8 +193,8 @@ def _of_error(record: logging.LogRecord, in_run: Mapping[str, Any]) -> dict[str,
     """Tell an exception's class and message, and for ours its code, kind and next step."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, TajoError):
-        told = error.as_json()
-        return {"error": told.pop("message"), **told}
+        fields = error.as_json()
+        return {"error": fields.pop("message"), **fields}
     if error is not None:
         return {"error": f"{type(error).__name__}: {error}"}
     data = getattr(in_run.get("dagster_event"), "event_specific_data", None)

@@ -55,7 +55,7 @@ def shown(name: str, value: object, *, show: bool, personal: Collection[str] = (
         case str() if re.match(EMAIL, value) or re.match(PHONE, value):
             return masked(value)
         case str():
-            return _ADDRESS.sub(lambda found: masked(found[0]), value)
+            return _ADDRESS.sub(lambda match: masked(match[0]), value)
     return value
 
 
@@ -65,5 +65,5 @@ def anonymous(text: str) -> str:
     >>> anonymous("jane@a.example has the number +33612345678")
     'j***@a.example has the number +***'
     """
-    text = _ADDRESS.sub(lambda found: masked(found[0]), text)
-    return _NUMBER.sub(lambda found: masked(found[0]), text)
+    text = _ADDRESS.sub(lambda match: masked(match[0]), text)
+    return _NUMBER.sub(lambda match: masked(match[0]), text)

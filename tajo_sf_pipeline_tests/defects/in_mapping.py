@@ -28,8 +28,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a contact that loses one flag and gets the other is not told to Brevo",
         file="tajo_sf_pipeline/mapping/json_payload.py",
-        before='pc.binary_join_element_wise(payloads, name, told, "\\n")',
-        after='pc.binary_join_element_wise(payloads, told, "\\n")',
+        before='pc.binary_join_element_wise(payloads, name, written, "\\n")',
+        after='pc.binary_join_element_wise(payloads, written, "\\n")',
         found_by=(f"{_EDGES}::test_s03_what_is_sent_beside_a_payload_is_told_apart[one0-other0]",),
     ),
     Defect(
@@ -177,8 +177,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a text with a control character breaks the whole request",
         file="tajo_sf_pipeline/mapping/text_bytes.py",
-        before="((found < _SPACE) | (found == _QUOTE) | (found == _BACKSLASH))",
-        after="((found == _QUOTE) | (found == _BACKSLASH))",
+        before="((codes < _SPACE) | (codes == _QUOTE) | (codes == _BACKSLASH))",
+        after="((codes == _QUOTE) | (codes == _BACKSLASH))",
         found_by=(f"{_PAYLOAD}::test_s10_nulls_are_left_out",),
     ),
     Defect(
@@ -208,7 +208,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="numbers without a country get none, though the audience names it",
         file="tajo_sf_pipeline/mapping/choice.py",
-        before="region = field.region or routes.phone_region",
+        before="region = field.region or defaults.phone_region",
         after="region = field.region",
         found_by=(
             f"{_MAPPER}::test_maps[one bad field costs the contact where nothing else is said]",
@@ -217,7 +217,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="the dates of contacts are those of UTC, not of the shop",
         file="tajo_sf_pipeline/mapping/choice.py",
-        before="moments.dates(field.timezone or routes.timezone, field.format)",
+        before="moments.dates(field.timezone or defaults.timezone, field.format)",
         after='moments.dates(field.timezone or "UTC", field.format)',
         found_by=(f"{_MAPPER}::test_maps[a moment is the date in the workspace's zone]",),
     ),
@@ -314,8 +314,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a row without a country gets none, though there is a default",
         file="tajo_sf_pipeline/mapping/normalisers/phones.py",
-        before="return pc.fill_null(given, self._region)",
-        after='return pc.fill_null(given, "")',
+        before="return pc.fill_null(regions, self._region)",
+        after='return pc.fill_null(regions, "")',
         found_by=(f"{_NORMALISERS}::test_value_becomes[phone with a country beside]",),
     ),
     Defect(
@@ -393,15 +393,15 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="rows that the mapping loses are not missed",
         file="tajo_sf_pipeline/checks/rows.py",
-        before="return Verdict(not lost, found, problems)",
-        after="return Verdict(lost >= 0, found, problems)",
+        before="return Verdict(not lost, counts, problems)",
+        after="return Verdict(lost >= 0, counts, problems)",
         found_by=(f"{_QUALITY}::test_a_row_that_is_neither_mapped_nor_rejected_is_missed",),
     ),
     Defect(
         what="a guard on the volume only warns",
         file="tajo_sf_pipeline/checks/rows.py",
-        before="problems=(told,), mild=limit is None)",
-        after="problems=(told,), mild=True)",
+        before="problems=(problem,), mild=limit is None)",
+        after="problems=(problem,), mild=True)",
         found_by=(
             f"{_QUALITY}::test_volume_is_measured_by_the_last_runs[only what is new, with a guard]",
         ),
@@ -433,14 +433,14 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a choice in other letters is refused, though Brevo takes it",
         file="tajo_sf_pipeline/checks/choices.py",
-        before="if value.strip().lower() not in known",
-        after="if value.strip() not in known",
+        before="if value.strip().lower() not in allowed",
+        after="if value.strip() not in allowed",
         found_by=(f"{_QUALITY}::test_choices_are_those_that_brevo_has[all known]",),
     ),
     Defect(
         what="a phone number in Brevo's reason stands in the log",
         file="tajo_sf_pipeline/telemetry/personal.py",
-        before="return _NUMBER.sub(lambda found: masked(found[0]), text)",
+        before="return _NUMBER.sub(lambda match: masked(match[0]), text)",
         after="return text",
         found_by=(
             f"{_QUALITY}::test_a_reason_names_nobody['+33612345678' is taken-'+***' is taken]",

@@ -144,7 +144,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="who has a wrong value is taken off the list, as if gone from the source",
         file="tajo_sf_pipeline/planning/diff.py",
-        before="            AND lower(key) NOT IN ({_rejected(wanted)})\n",
+        before="            AND lower(key) NOT IN ({_rejected(inputs)})\n",
         after="",
         found_by=(f"{_DIFF}[mirror: who is rejected stays]",),
     ),
@@ -183,7 +183,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a failed row whose source is wrong now is sent with the values that it had",
         file="tajo_sf_pipeline/planning/diff.py",
-        before="            AND lower(f.key) NOT IN ({_rejected(wanted)})\n",
+        before="            AND lower(f.key) NOT IN ({_rejected(inputs)})\n",
         after="",
         found_by=(f"{_DIFF}[upsert: a failed row that is rejected now]",),
     ),

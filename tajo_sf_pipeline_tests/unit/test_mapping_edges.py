@@ -10,12 +10,12 @@ from tajo_sf_pipeline.audience.destination import ObjectsDestination
 from tajo_sf_pipeline.audience.field_mapping import Field
 from tajo_sf_pipeline.errors import MappingError
 from tajo_sf_pipeline.mapping import text_bytes
-from tajo_sf_pipeline.mapping.choice import Ways
+from tajo_sf_pipeline.mapping.choice import FieldDefaults
 from tajo_sf_pipeline.mapping.fields import prepare
 from tajo_sf_pipeline.mapping.json_payload import fingerprints, json_text
 from tajo_sf_pipeline.mapping.mapper import Mapper
 from tajo_sf_pipeline.mapping.payload_builders import wrong_names
-from tajo_sf_pipeline.mapping.source_columns import Given
+from tajo_sf_pipeline.mapping.source_columns import SourceValues
 from tajo_sf_pipeline_tests.mapped_rows import audience
 
 WINDOW_END = datetime(2026, 3, 2, tzinfo=UTC)
@@ -48,8 +48,10 @@ def test_s15_a_part_of_a_column_is_looked_at_where_it_is(start: int, count: int)
 def test_s14_a_default_is_masked_as_values_are(mask: Any) -> None:
     """Else the one value of a masked field that everybody can read would be its default."""
     field = Field(to="X", mask=mask, default="Jane")
-    prepared = prepare("x", "X", field, pa.string(), Ways("UTC"))
-    [value, default] = prepared.make(Given(pa.array(["Jane", None])), None).values.to_pylist()
+    prepared = prepare("x", "X", field, pa.string(), FieldDefaults("UTC"))
+    [value, default] = prepared.make(
+        SourceValues(pa.array(["Jane", None])), None
+    ).values.to_pylist()
     assert value == default != "Jane"
 
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tajo_sf_pipeline.audience.field_mapping import Field
-from tajo_sf_pipeline.mapping.choice import Ways
+from tajo_sf_pipeline.mapping.choice import FieldDefaults
 from tajo_sf_pipeline.mapping.fields import Prepared, prepare
 from tajo_sf_pipeline.mapping.normalised import Normalised
 from tajo_sf_pipeline.mapping.normalisers import emails
-from tajo_sf_pipeline.mapping.source_columns import Given
+from tajo_sf_pipeline.mapping.source_columns import SourceValues
 from tajo_sf_pipeline.mapping.types import LIST, TYPES, Family, family
 from tajo_sf_pipeline_tests import case_files
 from tajo_sf_pipeline_tests.columns import COLUMNS
@@ -40,7 +40,9 @@ def _prepared(case: dict[str, Any]) -> Prepared:
     options = {name: value for name, value in case.items() if name in OPTIONS}
     field = Field(to="TARGET", **options)
     column, _ = COLUMNS[case.get("column", "text")]
-    return prepare("column", "COLUMN", field, column, Ways("UTC", case.get("phone_region")))
+    return prepare(
+        "column", "COLUMN", field, column, FieldDefaults("UTC", case.get("phone_region"))
+    )
 
 
 def _column(case: dict[str, Any], values: list[Any]) -> pa.Array:
@@ -54,7 +56,7 @@ def _made(case: dict[str, Any], values: list[Any]) -> Normalised:
     if prepared.field.columns:
         beside = pa.array([other for _, other in values], pa.string())
         values = [value for value, _ in values]
-    return prepared.make(Given(_column(case, values)), beside)
+    return prepared.make(SourceValues(_column(case, values)), beside)
 
 
 def _problems(made: Normalised) -> list[str | None]:
@@ -127,7 +129,7 @@ def _field(kind: str, column: pa.DataType) -> Prepared:
     if kind in {"date", "timestamp"} and family(column) == "number":
         options["format"] = "epoch ms"
     field = Field(to="TARGET", type=kind, **options)
-    return prepare("column", "COLUMN", field, column, Ways("Europe/Paris"))
+    return prepare("column", "COLUMN", field, column, FieldDefaults("Europe/Paris"))
 
 
 @settings(max_examples=15, deadline=None)
@@ -142,13 +144,13 @@ def test_any_value_is_made_or_refused(
     """
     given = data.draw(st.lists(st.none() | values, max_size=8))
     prepared = _field(kind, column)
-    whole = prepared.make(Given(pa.array(given, column)), None)
+    whole = prepared.make(SourceValues(pa.array(given, column)), None)
     found = list(zip(whole.values.to_pylist(), _problems(whole), strict=True))
     assert [] == [pair for pair in found if None not in pair]
     order = data.draw(st.permutations(range(len(given))))
     cut = data.draw(st.integers(0, len(given)))
     parts = [
-        prepared.make(Given(pa.array([given[n] for n in part], column)), None)
+        prepared.make(SourceValues(pa.array([given[n] for n in part], column)), None)
         for part in (order[:cut], order[cut:])
     ]
     assert [found[n] for n in order] == [
@@ -166,8 +168,8 @@ def test_what_is_normalised_stays_as_it_is(
 ) -> None:
     """A value that has been through it once comes out of it unchanged the second time."""
     given = data.draw(st.lists(st.none() | values, max_size=8))
-    once = _field(kind, column).make(Given(pa.array(given, column)), None).values
-    twice = _field(kind, once.type).make(Given(once), None)
+    once = _field(kind, column).make(SourceValues(pa.array(given, column)), None).values
+    twice = _field(kind, once.type).make(SourceValues(once), None)
     assert (once.to_pylist(), None) == (twice.values.to_pylist(), twice.problems)
 
 
@@ -188,5 +190,5 @@ def test_each_distinct_number_is_parsed_once(monkeypatch: pytest.MonkeyPatch) ->
     prepared = _prepared({"type": "phone", "region": "FR"})
     column = pa.array(["0612345678", "0712345678"] * 250)
     for _ in range(2):
-        assert "+33612345678" == prepared.make(Given(column), None).values[0].as_py()
+        assert "+33612345678" == prepared.make(SourceValues(column), None).values[0].as_py()
     assert ["0612345678", "0712345678"] == parsed

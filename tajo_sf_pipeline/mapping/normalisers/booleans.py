@@ -18,8 +18,8 @@ def boolean(column: pa.Array) -> Normalised:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return EachDistinct(_read, pa.bool_())(column)
     numbers = column.cast(pa.float64(), safe=False)
-    known = refused(numbers, pc.is_in(numbers, pa.array([0.0, 1.0])), _PROBLEM)
-    return Normalised(pc.equal(known.values, 1.0), known.problems)
+    valid = refused(numbers, pc.is_in(numbers, pa.array([0.0, 1.0])), _PROBLEM)
+    return Normalised(pc.equal(valid.values, 1.0), valid.problems)
 
 
 def flag(values: pa.Array, *, consent: bool, resubscribe: bool) -> pa.Array:

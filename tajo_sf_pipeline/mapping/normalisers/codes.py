@@ -16,18 +16,18 @@ def countries(form: str = "alpha_2") -> Callable[[pa.Array], Normalised]:
     """Read a code of two or three letters, of three digits, or the standard's English name."""
 
     def read(text: str) -> Reading:
-        found = _country(text)
-        if found is None:
+        country = _country(text)
+        if country is None:
             return None, "is no country of ISO 3166" if text.strip() else None
-        return getattr(found, form), None
+        return getattr(country, form), None
 
     return EachDistinct(read)
 
 
 def country_code(text: str) -> str | None:
     """Return a country's two letters."""
-    found = _country(text)
-    return found.alpha_2 if found is not None else None
+    country = _country(text)
+    return country.alpha_2 if country is not None else None
 
 
 def languages() -> Callable[[pa.Array], Normalised]:

@@ -1,4 +1,4 @@
-"""E-mail addresses: in lower case and ASCII, and judged by email-validator."""
+"""E-mail addresses: in lower case and ASCII, and validated by email-validator."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from tajo_sf_pipeline.mapping.normalised import Normalised, refused
 from tajo_sf_pipeline.mapping.text_bytes import is_ascii
 
 NOT_AN_ADDRESS = "is not an e-mail address"
-# What the library certainly accepts; all else it judges itself, each distinct value once. The
+# What the library certainly accepts; all else it validates itself, each distinct value once. The
 # bound on the length keeps every part under the limits of RFC 5321.
 _ATEXT = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9]+(-[a-z0-9]+)*"
@@ -44,18 +44,18 @@ def email(column: pa.Array) -> Normalised:
     doubtful = pc.filter(values, pc.invert(plain)).drop_null().unique().to_pylist()
     if not doubtful:
         return Normalised(values)
-    accepted = {given: made for given in doubtful if (made := _ascii(given))}
-    made = pa.array(accepted.values(), pa.string()).take(
+    accepted = {address: ascii_form for address in doubtful if (ascii_form := _ascii(address))}
+    ascii_form = pa.array(accepted.values(), pa.string()).take(
         pc.index_in(values, pa.array(accepted.keys(), pa.string()))
     )
-    good = pc.or_(plain, pc.is_valid(made))
-    return refused(pc.coalesce(made, values), good, NOT_AN_ADDRESS)
+    good = pc.or_(plain, pc.is_valid(ascii_form))
+    return refused(pc.coalesce(ascii_form, values), good, NOT_AN_ADDRESS)
 
 
 def misspelt(addresses: pa.Array) -> Iterator[tuple[str, str, int]]:
     """Return each domain that looks like a frequent one's misspelling, that one, and its rows.
 
-    It is told, and never corrected: gmial.com exists.
+    It is reported, and never corrected: gmial.com exists.
     """
     suspicious = addresses.filter(pc.match_substring_regex(addresses, _SUSPICIOUS))
     domains = Counter(address.rpartition("@")[2] for address in suspicious.to_pylist())
@@ -73,10 +73,10 @@ def _certain(values: pa.Array) -> pa.Array:
 
 def _ascii(address: str) -> str | None:
     try:
-        found = validate_email(address, check_deliverability=False, allow_smtputf8=False)
+        validated = validate_email(address, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError:
         return None
-    return found.ascii_email.lower() if found.ascii_email else None
+    return validated.ascii_email.lower() if validated.ascii_email else None
 
 
 def _slips(domain: str) -> Iterator[str]:

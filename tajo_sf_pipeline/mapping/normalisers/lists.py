@@ -12,22 +12,22 @@ from tajo_sf_pipeline.mapping.types import LIST
 _OPTION_LENGTH = 200
 
 
-def lists(separator: str | None, known: Sequence[str] = ()) -> Callable[[pa.Array], Normalised]:
+def lists(separator: str | None, options: Sequence[str] = ()) -> Callable[[pa.Array], Normalised]:
     """Read options from a JSON array, or from text between separators; each counts once.
 
-    Where the `known` ones are named, another one is refused.
+    Where `options` are named, another one is refused.
     """
-    may_be = frozenset(known)
+    may_be = frozenset(options)
 
     def read(text: str) -> Reading:
         if separator is not None:
             return _options(text.split(separator), may_be)
         if not text.strip():
             return None, None
-        found, _ = _json(text)
-        if not isinstance(found, list) or any(isinstance(item, dict | list) for item in found):
+        items, _ = _json(text)
+        if not isinstance(items, list) or any(isinstance(item, dict | list) for item in items):
             return None, "is not a JSON array of values"
-        return _options([_written(item) for item in found if item is not None], may_be)
+        return _options([_written(item) for item in items if item is not None], may_be)
 
     each = EachDistinct(read, LIST)
 
@@ -53,20 +53,20 @@ def documents() -> Callable[[pa.Array], Normalised]:
 def _document(text: str) -> Reading:
     if not text.strip():
         return None, None
-    found, written = _json(text)
-    if found is _BAD:
+    document, written = _json(text)
+    if document is _BAD:
         return None, "is not JSON"
-    return (None if found is None else written), None
+    return (None if document is None else written), None
 
 
-def _options(given: Sequence[str | None], may_be: frozenset[str]) -> Reading:
-    trimmed = [item.strip() for item in given if item is not None]
-    found = list(dict.fromkeys(item for item in trimmed if item))
-    if any(len(item) > _OPTION_LENGTH for item in found):
+def _options(items: Sequence[str | None], may_be: frozenset[str]) -> Reading:
+    trimmed = [item.strip() for item in items if item is not None]
+    options = list(dict.fromkeys(item for item in trimmed if item))
+    if any(len(item) > _OPTION_LENGTH for item in options):
         return None, f"has an option of more than {_OPTION_LENGTH} characters"
-    if may_be and not may_be.issuperset(found):
+    if may_be and not may_be.issuperset(options):
         return None, "has an option that is not one of those that are named"
-    return found or None, None
+    return options or None, None
 
 
 def _written(item: object) -> str:
@@ -79,12 +79,12 @@ _BAD = object()
 def _json(text: str) -> tuple[object, str]:
     """Return what is meant and how it is written; half a surrogate pair, say, cannot be written."""
     try:
-        found = json.loads(text, parse_constant=_no_constant)
-        written = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        document = json.loads(text, parse_constant=_no_constant)
+        written = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         written.encode()
     except (ValueError, RecursionError):
         return _BAD, ""
-    return found, written
+    return document, written
 
 
 def _no_constant(name: str) -> None:

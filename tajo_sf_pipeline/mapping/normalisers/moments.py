@@ -1,4 +1,4 @@
-"""Dates and moments, in ISO 8601; a day is told in a zone, and so is a clock time without one."""
+"""Dates and moments, in ISO 8601; a day is that of a zone, and so is a clock time without one."""
 
 import re
 from collections.abc import Callable
@@ -45,9 +45,9 @@ def moments(zone: str, form: str | None = None) -> Callable[[pa.Array], Normalis
     def normalise(column: pa.Array) -> Normalised:
         column, problems = _from_epoch(column, form)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            found = zoned(column)
-            values = pc.coalesce(found.values, _placed(naive(column).values, zone))
-            return Normalised(written(values), found.problems)
+            with_zone = zoned(column)
+            values = pc.coalesce(with_zone.values, _placed(naive(column).values, zone))
+            return Normalised(written(values), with_zone.problems)
         if pa.types.is_date(column.type) or column.type.tz is None:
             column = _placed(column, zone)
         return Normalised(written(column), problems)
@@ -76,39 +76,39 @@ def _from_epoch(column: pa.Array, form: str | None) -> tuple[pa.Array, pa.Array 
     inside = pc.and_(
         pc.greater_equal(seconds, float(_FIRST_SECOND)), pc.less_equal(seconds, float(_LAST_SECOND))
     )
-    known = refused(numbers, inside, NOT_A_DATE)
-    return pc.multiply(known.values, unit).cast(pa.int64(), safe=False).cast(
+    valid = refused(numbers, inside, NOT_A_DATE)
+    return pc.multiply(valid.values, unit).cast(pa.int64(), safe=False).cast(
         _MOMENT
-    ), known.problems
+    ), valid.problems
 
 
 def _day(text: str, form: str | None, zone: str) -> Reading:
-    found = _parsed(text, form)
-    if found is None:
+    moment = _parsed(text, form)
+    if moment is None:
         return None, NOT_A_DATE if text.strip() else None
-    if found.tzinfo is not None:
+    if moment.tzinfo is not None:
         try:
-            found = found.astimezone(ZoneInfo(zone))
+            moment = moment.astimezone(ZoneInfo(zone))
         except OverflowError:
             return None, NOT_A_DATE
-    return found.date(), None
+    return moment.date(), None
 
 
 def _moment(text: str, form: str | None) -> Reading:
     """Read a moment with its zone; nothing, and no problem, where the text has none."""
-    found = _parsed(text, form)
-    if found is None:
+    moment = _parsed(text, form)
+    if moment is None:
         return None, NOT_A_DATE if text.strip() else None
     try:
-        return (found.astimezone(UTC) if found.tzinfo else None), None
+        return (moment.astimezone(UTC) if moment.tzinfo else None), None
     except OverflowError:
         return None, NOT_A_DATE
 
 
 def _clock(text: str, form: str | None) -> Reading:
     """Read a clock time; nothing where the text has a zone, or is none."""
-    found = _parsed(text, form)
-    return (None if found is None or found.tzinfo else found), None
+    moment = _parsed(text, form)
+    return (None if moment is None or moment.tzinfo else moment), None
 
 
 def _parsed(text: str, form: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from tajo_sf_pipeline.mapping.normalisers.numbers import number
 
 
 class Amounts:
-    """Reads amounts beside their currencies' codes; `currency` is that of all of them."""
+    """Reads amounts with a companion column of currencies; `currency` is that of all of them."""
 
     def __init__(self, form: str, *, minor_units: bool, currency: str | None) -> None:
         self._form = form
@@ -22,11 +22,11 @@ class Amounts:
         if codes is None:
             codes = pa.repeat(pa.scalar(self._currency, pa.string()), len(column))
         read = self._codes(codes)
-        known = refused(amounts.values, pc.is_valid(read.values), "has no currency of ISO 4217")
-        values = known.values
+        valid = refused(amounts.values, pc.is_valid(read.values), "has no currency of ISO 4217")
+        values = valid.values
         if self._minor_units:
             values = pc.divide(values, _units(read.values))
-        return Normalised(values, first_problem(amounts.problems, known.problems))
+        return Normalised(values, first_problem(amounts.problems, valid.problems))
 
 
 def _units(codes: pa.Array) -> pa.Array:

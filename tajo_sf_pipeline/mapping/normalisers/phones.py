@@ -14,21 +14,21 @@ _INTERNATIONAL = re.compile(r"\s*(\+|00)\s*(?=[1-9])")
 
 
 class Phones:
-    """Parses each distinct number once, in the country beside it, else in the default `region`."""
+    """Parses each distinct number once, in its companion's country, else in the `region`."""
 
     def __init__(self, region: str | None) -> None:
         self._region = region or ""
         self._read = EachDistinct(_read)
 
     def __call__(self, column: pa.Array, countries: pa.Array | None = None, /) -> Normalised:
-        regions = self._region if countries is None else self._beside(countries)
+        regions = self._region if countries is None else self._companion_regions(countries)
         numbers = as_text(column)
         return self._read(pc.binary_join_element_wise(regions, numbers, _SEPARATOR))
 
-    def _beside(self, countries: pa.Array) -> pa.Array:
-        given = pc.utf8_trim_whitespace(countries.cast(pa.string()))
-        given = pc.if_else(pc.equal(given, ""), self._region, given)
-        return pc.fill_null(given, self._region)
+    def _companion_regions(self, countries: pa.Array) -> pa.Array:
+        regions = pc.utf8_trim_whitespace(countries.cast(pa.string()))
+        regions = pc.if_else(pc.equal(regions, ""), self._region, regions)
+        return pc.fill_null(regions, self._region)
 
 
 def known_region(code: str) -> bool:

@@ -46,8 +46,8 @@ def as_text(column: pa.Array) -> pa.Array:
 def category(column: pa.Array, *, options: Sequence[str]) -> Normalised:
     """Read text that is one of the options; empty text is a null."""
     values = text(column).values
-    known = pc.or_kleene(pc.is_null(values), pc.is_in(values, pa.array(options, pa.string())))
-    return refused(values, known, "is not one of the options")
+    valid = pc.or_kleene(pc.is_null(values), pc.is_in(values, pa.array(options, pa.string())))
+    return refused(values, valid, "is not one of the options")
 
 
 def hashed(column: pa.Array) -> pa.Array:
