@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tajo_sf_pipeline.brevo import imports
-from tajo_sf_pipeline.mapping.payload_builders import FieldValues, contacts
+from tajo_sf_pipeline.mapping.payload_builders import ContactPayloads, FieldValues
 
 BATCH = 65_536
 REPETITIONS = 3
@@ -118,7 +118,7 @@ def _mapped(batch: pa.RecordBatch) -> pa.RecordBatch:
         FieldValues(name, column)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
-    payloads = contacts(batch.column("email"), fields, "email")
+    payloads = ContactPayloads("email").payloads(batch.column("email"), fields, {})
     return pa.record_batch({"_key": batch.column("email"), "_payload": payloads})
 
 

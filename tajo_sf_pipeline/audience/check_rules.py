@@ -1,13 +1,12 @@
 """The checks by name: what each promises, and what stops when it does not hold."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from tajo_sf_pipeline.config.yaml_document import Model
+from tajo_sf_pipeline.config.yaml_document import Model, near_name
 
 Severity = Literal["warn", "error"]
 
@@ -118,9 +117,7 @@ class CheckSetting(Model):
 def _known_checks_only(settings: dict[str, CheckSetting]) -> dict[str, CheckSetting]:
     for name in settings:
         if name not in RULES:
-            near = difflib.get_close_matches(name, RULES, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(RULES)}"
-            raise ValueError(f"there is no check `{name}`; {hint}")
+            raise ValueError(f"there is no check `{name}`; {near_name(name, RULES)}")
         if RULES[name].fixed:
             raise ValueError(f"`{name}` holds of every run and cannot be softened")
     return settings

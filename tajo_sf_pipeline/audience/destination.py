@@ -1,18 +1,25 @@
 """Where an audience's rows go in Brevo, and what must hold before they may."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from tajo_sf_pipeline.config.alternatives import at_most_one, exactly_one, not_both
 from tajo_sf_pipeline.config.limit import Limit
 from tajo_sf_pipeline.config.yaml_document import Model, known_keys_only
 
 Kind = Literal["contacts", "events", "objects"]
 Key = Literal["email", "ext_id", "sms"]
-_EVENT_NAME = r"^[A-Za-z0-9_-]{1,255}$"  # developers.brevo.com/reference/createevent
+EVENT_NAME = r"^[A-Za-z0-9_-]{1,255}$"  # developers.brevo.com/reference/createevent
 _OBJECT_TYPE = r"^[a-z0-9_]{1,32}$"  # developers.brevo.com/reference/upsertrecords
 _CAMPAIGN = "`campaign` goes to one list: give `list` or `list_id`"
+# They identify a contact. The phone numbers are written as attributes, in their capitals.
+PHONES = ("SMS", "WHATSAPP", "LANDLINE_NUMBER")
+IDENTITIES = ("email", "ext_id", *PHONES)
+# Of the contact that an event is about: `contact.CITY` is its attribute CITY.
+CONTACT = "contact."
+NOT_A_NAME = "an attribute's name has letters, digits and _ only"
 
 
 def _column(value: Any) -> Any:
@@ -48,11 +55,7 @@ class Sender(Model):
     email: str | None = None
     id: int | None = Field(default=None, ge=1)
 
-    @model_validator(mode="after")
-    def _one_sender(self) -> Self:
-        if (self.email is None) == (self.id is None):
-            raise ValueError("give `email` or `id`, one of them")
-        return self
+    _one_sender = exactly_one("email", "id")
 
 
 class Campaign(Model):
@@ -65,11 +68,7 @@ class Campaign(Model):
     html: str | None = Field(default=None, min_length=1)
     send: bool = False
 
-    @model_validator(mode="after")
-    def _one_content(self) -> Self:
-        if (self.template_id is None) == (self.html is None):
-            raise ValueError("give `template_id` or `html`, one of them")
-        return self
+    _one_content = exactly_one("template_id", "html")
 
 
 class Association(Model):
@@ -79,15 +78,45 @@ class Association(Model):
     column: ColumnName
 
 
-class _Place(Model):
-    """What every destination has."""
+class _Common(Model):
+    """What every destination has, and the answers that a kind gives unless it has its own.
+
+    `own_targets` are those that only this kind has, and their types; `only_key` is the target of
+    its key where an audience has no choice. What leaves a mirror can only be deleted where it
+    `deletes_leavers`.
+    """
+
+    only_key: ClassVar[str | None] = None
+    appends: ClassVar[bool] = False
+    deletes_leavers: ClassVar[bool] = False
+    takes_flags: ClassVar[bool] = False
+    takes_contact: ClassVar[bool] = False
+    own_targets: ClassVar[Mapping[str, Literal["text", "timestamp"]]] = {}
 
     # Only lists stand in one. Others take it and do nothing with it: files may say it since 0.1,
     # and it is part of every fingerprint.
     folder: str = Field(default="Tajo", min_length=1)
 
+    @classmethod
+    def target(cls, name: str) -> str:
+        """Return a target as this kind writes it; raise `ValueError` for what is none."""
+        return name
 
-class _NoList(_Place):
+    @classmethod
+    def contact_attribute(cls, _target: str) -> str | None:
+        """Return the attribute of a contact, or the flag, that a target writes; None if none."""
+        return None
+
+    def key_target(self, key: Key) -> str:
+        """Name the target that tells one row from another."""
+        return self.only_key or ("SMS" if key == "sms" else key)
+
+    def lacks(self, _targets: Collection[str], *, dated: bool) -> str | None:  # noqa: ARG002
+        """Say which target has no field, though every row needs one; rows may be `dated`."""
+        return None
+
+
+class _NoList(_Common):
     """Of what no contact is a member."""
 
     list: ClassVar[None] = None
@@ -100,11 +129,12 @@ class _NoList(_Place):
         return self
 
 
-class ContactsDestination(_Place):
+class ContactsDestination(_Common):
     """Contacts on a list: by its name (it is made once), by its id, or named by a column."""
 
     kind: ClassVar[Literal["contacts"]] = "contacts"
-    appends: ClassVar[bool] = False
+    chosen_by: ClassVar[tuple[str, ...]] = ("list", "list_id", "list_from")
+    takes_flags = True
     object: ClassVar[None] = None
 
     list: str | None = Field(default=None, min_length=1)
@@ -117,9 +147,17 @@ class ContactsDestination(_Place):
         """The column, lower-cased, that names each row's list."""
         return self.list_from
 
-    def key_target(self, key: Key) -> str:
-        """Name the target that tells one row from another."""
-        return "SMS" if key == "sms" else key
+    @classmethod
+    def target(cls, name: str) -> str:
+        """Return an attribute's name, which is in capitals."""
+        if "-" in name:
+            raise ValueError(NOT_A_NAME)
+        return name.upper()
+
+    @classmethod
+    def contact_attribute(cls, target: str) -> str | None:
+        """Return the target: each is an attribute, an identifier or a flag of contacts."""
+        return target
 
     def as_text(self) -> str:
         """Say in a few words where the rows go."""
@@ -142,7 +180,7 @@ class ContactsDestination(_Place):
 
     @model_validator(mode="after")
     def _one_list(self) -> Self:
-        _only_one(self, "list", "list_id", "list_from")
+        at_most_one(self, "list", "list_id", "list_from")
         if self.campaign is not None and self.list_from is not None:
             raise ValueError(_CAMPAIGN)
         return self
@@ -152,10 +190,14 @@ class EventsDestination(_NoList):
     """Events of one name, or named by a column."""
 
     kind: ClassVar[Literal["events"]] = "events"
-    appends: ClassVar[bool] = True
+    chosen_by: ClassVar[tuple[str, ...]] = ("event", "event_from")
+    only_key = "event_id"
+    appends = True
+    takes_contact = True
+    own_targets = {"event_id": "text", "event_date": "timestamp"}
     object: ClassVar[None] = None
 
-    event: str | None = Field(default=None, pattern=_EVENT_NAME)
+    event: str | None = Field(default=None, pattern=EVENT_NAME)
     event_from: ColumnName | None = None
 
     @property
@@ -163,9 +205,23 @@ class EventsDestination(_NoList):
         """The column, lower-cased, that names each row's event."""
         return self.event_from
 
-    def key_target(self, _key: Key) -> str:
-        """Name the target that tells one row from another."""
-        return "event_id"
+    @classmethod
+    def target(cls, name: str) -> str:
+        """Return a property's name, which is kept, or the event's own target in any case."""
+        return name.lower() if name.lower() in cls.own_targets else name
+
+    @classmethod
+    def contact_attribute(cls, target: str) -> str | None:
+        """Return the attribute that ``contact.`` leads to."""
+        return target.removeprefix(CONTACT) if target.startswith(CONTACT) else None
+
+    def lacks(self, targets: Collection[str], *, dated: bool) -> str | None:
+        """Say whether no column says whose an event is, or when it was."""
+        if not {*IDENTITIES} & {*targets}:
+            return "no column says whose an event is: map one to email, ext_id or sms"
+        if not dated and "event_date" not in targets:
+            return "no column says when an event was: map one to event_date"
+        return None
 
     def as_text(self) -> str:
         """Say in a few words where the rows go."""
@@ -178,7 +234,7 @@ class EventsDestination(_NoList):
 
     @model_validator(mode="after")
     def _one_event(self) -> Self:
-        _only_one(self, "event", "event_from")
+        at_most_one(self, "event", "event_from")
         if self.event is None and self.event_from is None:
             raise ValueError("give `event` or `event_from`")
         return self
@@ -188,7 +244,9 @@ class ObjectsDestination(_NoList):
     """Records of a type of object, each linked to another record where an association says so."""
 
     kind: ClassVar[Literal["objects"]] = "objects"
-    appends: ClassVar[bool] = False
+    chosen_by: ClassVar[tuple[str, ...]] = ("object",)
+    only_key = "ext_id"
+    deletes_leavers = True
 
     object: str = Field(pattern=_OBJECT_TYPE)
     association: Association | None = None
@@ -197,10 +255,6 @@ class ObjectsDestination(_NoList):
     def column(self) -> str | None:
         """The column, lower-cased, that has the ext_id of what each record is linked to."""
         return self.association.column if self.association else None
-
-    def key_target(self, _key: Key) -> str:
-        """Name the target that tells one row from another."""
-        return "ext_id"
 
     def as_text(self) -> str:
         """Say in a few words where the rows go."""
@@ -211,34 +265,25 @@ class ObjectsDestination(_NoList):
         return f"the objects {self.object}" if self.object == other.object else None
 
 
-# The keys of which one says where the rows go, and so of which kind a destination is.
-_PLACES: Mapping[str, Kind] = {
-    "list": "contacts",
-    "list_id": "contacts",
-    "list_from": "contacts",
-    "event": "events",
-    "event_from": "events",
-    "object": "objects",
+KINDS: Mapping[Kind, type[ContactsDestination | EventsDestination | ObjectsDestination]] = {
+    each.kind: each for each in (ContactsDestination, EventsDestination, ObjectsDestination)
 }
-_KINDS = (ContactsDestination, EventsDestination, ObjectsDestination)
-_KEYS = tuple(dict.fromkeys((*_PLACES, *(key for kind in _KINDS for key in kind.model_fields))))
-
-
-def _only_one(model: object, *names: str) -> None:
-    said = [name for name in names if getattr(model, name) is not None]
-    if len(said) > 1:
-        raise ValueError(_not_both(said))
-
-
-def _not_both(names: Iterable[str]) -> str:
-    return f"give {' or '.join(f'`{name}`' for name in names)}, not both"
+# The keys of which one says where the rows go, and so of which kind a destination is.
+_CHOSEN_BY = {name: kind for kind, each in KINDS.items() for name in each.chosen_by}
+# Options of one kind, and what to say where they are given to another.
+_OF_ONE_KIND: Mapping[str, tuple[Kind, str]] = {
+    "association": ("objects", "`association` links objects: give `object` too"),
+    "campaign": ("contacts", _CAMPAIGN),
+}
+_OPTIONS = (name for each in KINDS.values() for name in each.model_fields)
+_KEYS = tuple(dict.fromkeys((*_CHOSEN_BY, *_OPTIONS)))
 
 
 def kind_of(value: Any) -> Kind:
-    """Tell by its keys which kind of destination is given, before it is validated."""
+    """Return, by its keys, which kind of destination is given, before it is validated."""
     if not isinstance(value, dict):
         return getattr(value, "kind", "contacts")
-    kinds = [kind for name, kind in _PLACES.items() if value.get(name) is not None]
+    kinds = [kind for name, kind in _CHOSEN_BY.items() if value.get(name) is not None]
     return kinds[-1] if kinds else "contacts"
 
 
@@ -250,15 +295,14 @@ def _of_one_kind(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     known_keys_only(map(str, value), _KEYS)
-    value = {key: value for key, value in value.items() if value is not None or key == "folder"}
-    kind = kind_of(value)
-    if {_PLACES[name] for name in _PLACES.keys() & value.keys()} - {kind}:
-        raise ValueError(_not_both(name for name in _PLACES if name in value))
-    if "association" in value and kind != "objects":
-        raise ValueError("`association` links objects: give `object` too")
-    if "campaign" in value and kind != "contacts":
-        raise ValueError(_CAMPAIGN)
-    return value
+    options = {key: item for key, item in value.items() if item is not None or key == "folder"}
+    kind = kind_of(options)
+    if {_CHOSEN_BY[name] for name in _CHOSEN_BY.keys() & options.keys()} - {kind}:
+        raise ValueError(not_both(name for name in _CHOSEN_BY if name in options))
+    for option, (owner, problem) in _OF_ONE_KIND.items():
+        if option in options and kind != owner:
+            raise ValueError(problem)
+    return options
 
 
 Destination = Annotated[

@@ -6,19 +6,29 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, RootModel, model_validator
 from pydantic import Field as Option
 
 from tajo_sf_pipeline.audience import expression
-from tajo_sf_pipeline.audience.destination import Destination, Key, Kind
+from tajo_sf_pipeline.audience.destination import (
+    CONTACT,
+    IDENTITIES,
+    NOT_A_NAME,
+    PHONES,
+    ColumnName,
+    ContactsDestination,
+    Destination,
+    Key,
+)
+from tajo_sf_pipeline.config.alternatives import at_most_one
+from tajo_sf_pipeline.config.settings import TimeZone
 from tajo_sf_pipeline.config.yaml_document import Model
 
 KEY_FIELD = "email"
-# They identify a contact. The phone numbers are written as attributes, in their capitals.
-PHONES = ("SMS", "WHATSAPP", "LANDLINE_NUMBER")
-IDENTIFIERS = frozenset({"EMAIL", "EXT_ID", *PHONES})
+IDENTIFIERS = frozenset(name.upper() for name in IDENTITIES)
+# developers.brevo.com/reference/createattribute: an option has at most so many characters.
+OPTION_LENGTH = 200
 # Blocklist flags (S09). A consent is the contrary of its flag.
 FLAGS: Mapping[str, str] = {
     "consent.email": "_email_blacklisted",
@@ -26,10 +36,6 @@ FLAGS: Mapping[str, str] = {
     "emailBlacklisted": "_email_blacklisted",
     "smsBlacklisted": "_sms_blacklisted",
 }
-# Of the contact that an event is about: `contact.CITY` is its attribute CITY.
-CONTACT = "contact."
-
-_OF_EVENTS = frozenset({"event_id", "event_date"})
 
 TypeName = Literal[
     "text",
@@ -98,10 +104,6 @@ def _target(value: Any) -> Any:
     return name
 
 
-def _column(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
 def _word(value: Any) -> Any:
     return "null" if value is None else value  # YAML reads a bare null as nothing
 
@@ -111,23 +113,13 @@ def _sql(text: str) -> str:
     return text
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Europe" is a folder
-        raise ValueError(f"{name!r} is not a time zone such as Europe/Paris") from None
-    return name
-
-
 def _checked(name: str) -> str:
     if name not in FLAGS and not re.fullmatch(r"(contact\.)?[A-Za-z][A-Za-z0-9_-]*", name):
-        raise ValueError("an attribute's name has letters, digits and _ only")
+        raise ValueError(NOT_A_NAME)
     return name
 
 
-_Column = Annotated[str, BeforeValidator(_column), Option(min_length=1)]
-# developers.brevo.com/reference/createattribute: an option has at most so many characters.
-_Choice = Annotated[str, Option(min_length=1, max_length=200)]
+_Choice = Annotated[str, Option(min_length=1, max_length=OPTION_LENGTH)]
 _Target = Annotated[str, BeforeValidator(_target), AfterValidator(_checked)]
 
 
@@ -157,11 +149,11 @@ class Field(Model):
     expression: Annotated[str, AfterValidator(_sql)] | None = None
     value: str | int | float | bool | None = None
     region: str | None = Option(default=None, pattern="^[A-Z]{2}$")
-    region_from: _Column | None = None
+    region_from: ColumnName | None = None
     currency: str | None = Option(default=None, pattern="^[A-Z]{3}$")
-    currency_from: _Column | None = None
+    currency_from: ColumnName | None = None
     minor_units: bool = False
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    timezone: TimeZone | None = None
     max_length: int | None = Option(default=None, ge=1)
     truncate: bool = False
     separator: str | None = Option(default=None, min_length=1)
@@ -194,9 +186,8 @@ class Field(Model):
             if self.kind not in _OPTIONS[name]:
                 types = " or ".join(_OPTIONS[name])
                 raise ValueError(f"`{name}` is about `type: {types}`")
-        for one, other in _ONE_OF_EACH:
-            if getattr(self, one) is not None and getattr(self, other) is not None:
-                raise ValueError(f"give `{one}` or `{other}`, not both")
+        for names in _ONE_OF_EACH:
+            at_most_one(self, *names)
         if self.kind == "money" and not (self.currency or self.currency_from):
             raise ValueError("`type: money` needs `currency` or `currency_from`")
         if self.kind == "category" and not self.options:
@@ -222,7 +213,7 @@ def _field(value: Any) -> Any:
 
 
 def _in_capitals(mapping: dict[str, Field]) -> dict[str, Field]:
-    return {source: _renamed(field, "contacts") for source, field in mapping.items()}
+    return {source: _renamed(field, ContactsDestination) for source, field in mapping.items()}
 
 
 def _by_source(mapping: dict[str, Field]) -> dict[str, Field]:
@@ -269,34 +260,25 @@ def fitted(
     The attributes of contacts are in capitals; those of objects, and an event's properties, keep
     their own names. An event needs a date, unless rows are `dated` by a cursor.
     """
-    fit = {source: _renamed(field, to.kind) for source, field in fields.items()}
+    fit = {source: _renamed(field, type(to)) for source, field in fields.items()}
     targets = {field.to for field in fit.values()}
     if to.key_target(key) not in targets:
         raise ValueError(f"no column is mapped to the key `{to.key_target(key)}`")
-    if to.kind == "events" and not targets & {KEY_FIELD, "ext_id", *PHONES}:
-        raise ValueError("no column says whose an event is: map one to email, ext_id or sms")
-    if to.kind == "events" and not dated and "event_date" not in targets:
-        raise ValueError("no column says when an event was: map one to event_date")
+    if problem := to.lacks(targets, dated=dated):
+        raise ValueError(problem)
     return fit
 
 
-def _renamed(field: Field, kind: Kind) -> Field:
+def _renamed(field: Field, to: type[Destination]) -> Field:
     name = field.to
-    if kind != "contacts" and name in FLAGS:
-        raise ValueError(f"{name} is of contacts, not of {kind}")
-    if kind != "events" and name.startswith(CONTACT):
-        raise ValueError(f"{name} is of events, not of {kind}")
-    if name in _TARGETS or (kind == "objects" and field.to.lower() != "ext_id"):
+    if name in FLAGS and not to.takes_flags:
+        raise ValueError(f"{name} is of contacts, not of {to.kind}")
+    if name.startswith(CONTACT) and not to.takes_contact:
+        raise ValueError(f"{name} is of events, not of {to.kind}")
+    if name in _TARGETS:
         return field
-    if kind == "contacts":
-        return field.model_copy(update={"to": _checked(name.replace("-", " ")).upper()})
-    if name.lower() in _OF_EVENTS:
-        return _of_event(field, name.lower())
-    return field
-
-
-def _of_event(field: Field, name: str) -> Field:
-    kind: TypeName = "text" if name == "event_id" else "timestamp"
+    name = to.target(name)
+    kind = to.own_targets.get(name, field.type)
     if field.type not in {None, kind}:
         raise ValueError(f"{name} is of type {kind}")
     return field.model_copy(update={"to": name, "type": kind})

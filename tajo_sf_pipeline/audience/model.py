@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field
+from tajo_sf_pipeline.audience.field_mapping import Field
 from tajo_sf_pipeline.audience.specification import Specification
 from tajo_sf_pipeline.audience.statement import Statement, Table
 from tajo_sf_pipeline.config.settings import Cron
@@ -49,14 +49,10 @@ class Audience(Specification):
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes and flags of contacts that it writes, as far as its SQL says."""
-        if self.destination.kind == "events":
-            targets = [field.to for field in self.fields.values()]
-            return tuple(to.removeprefix(CONTACT) for to in targets if to.startswith(CONTACT))
-        if self.destination.kind == "objects":
-            return ()
         columns = self.statement.columns() if self.optional else None
         return tuple(
-            field.to
+            name
             for source, field in self.fields.items()
             if field.to != self.key_target and (columns is None or field.reads(source) <= columns)
+            if (name := self.destination.contact_attribute(field.to)) is not None
         )

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from tajo_sf_pipeline.audience.check_rules import Checks
 from tajo_sf_pipeline.audience.destination import (
+    KINDS,
     ColumnName,
     ContactsDestination,
     Destination,
@@ -67,20 +68,19 @@ class Specification(Model):
     @classmethod
     def _events_are_appended(cls, value: Any) -> Any:
         """Take `append` for granted where the destination is an event."""
-        events = isinstance(value, dict) and kind_of(value.get("destination")) == "events"
-        return {"mode": "append", **value} if events else value
+        appends = isinstance(value, dict) and KINDS[kind_of(value.get("destination"))].appends
+        return {"mode": "append", **value} if appends else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        events = self.destination.appends
-        if (self.mode == "append") != events:
+        appends, mirror = self.destination.appends, self.mode == "mirror"
+        if (self.mode == "append") != appends:
             raise ValueError("events are sent with `mode: append`, and `append` sends events")
         leaving = self.model_fields_set & {"on_leave", "allow_empty"}
-        if leaving and self.mode != "mirror":
+        if leaving and not mirror:
             raise ValueError(f"`{min(leaving)}` is about rows that leave a `mode: mirror`")
-        objects = self.destination.kind == "objects"
-        if objects and self.mode == "mirror" and self.on_leave != "delete":
+        if self.destination.deletes_leavers and mirror and self.on_leave != "delete":
             raise ValueError("objects that leave a mirror are deleted: say `on_leave: delete`")
-        if "on_uncertain" in self.model_fields_set and not events:
+        if "on_uncertain" in self.model_fields_set and not appends:
             raise ValueError("`on_uncertain` is about events; contacts may be sent twice")
         return self

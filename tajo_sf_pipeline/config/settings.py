@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from tajo_sf_pipeline.config.alerting import Alerts
+from tajo_sf_pipeline.config.alternatives import exactly_one
 from tajo_sf_pipeline.config.duration import Duration
 from tajo_sf_pipeline.config.yaml_document import (
     Credential,
@@ -171,11 +172,7 @@ class Brevo(Model):
     patience: float = Field(default=120, ge=0)
     import_deadline: float = Field(default=3600, gt=0)
 
-    @model_validator(mode="after")
-    def _one_way_to_sign_in(self) -> Self:
-        if (self.api_key is None) == (self.oauth is None):
-            raise ValueError("give `api_key` or `oauth`, one of them")
-        return self
+    _one_sign_in = exactly_one("api_key", "oauth")
 
 
 class Connectors(Model):

@@ -85,12 +85,17 @@ class Credential:
         raise PydanticCustomError("credential", "must be text that is not empty")
 
 
+def near_name(name: str, allowed: Collection[str]) -> str:
+    """Return a hint at the allowed name that is most like this one, else all of them."""
+    near = difflib.get_close_matches(name, allowed, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(allowed)}"
+
+
 def known_keys_only(keys: Iterable[str], allowed: Collection[str]) -> None:
     """Refuse, for pydantic, the first key that is not known, and suggest the near one."""
     for key in keys:
         if key not in allowed:
-            near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.6)
-            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(allowed)}"
+            hint = near_name(key, allowed)
             raise PydanticCustomError(
                 "unknown_key", "unknown key `{key}`; {hint}", {"key": key, "hint": hint}
             )

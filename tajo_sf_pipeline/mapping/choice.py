@@ -1,12 +1,13 @@
 """Which normaliser makes a field of a type."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import pyarrow as pa
 
-from tajo_sf_pipeline.audience.field_mapping import CONTACT, Field, TypeName
+from tajo_sf_pipeline.audience.destination import ContactsDestination, Destination
+from tajo_sf_pipeline.audience.field_mapping import Field, TypeName
 from tajo_sf_pipeline.mapping.normalised import Normalised, Normaliser
 from tajo_sf_pipeline.mapping.normalisers import (
     booleans,
@@ -29,11 +30,11 @@ class FieldDefaults:
 
     timezone: str
     phone_region: str | None = None
-    contacts: bool = True
+    destination: Destination = field(default_factory=ContactsDestination)
 
     def to_the_day(self, target: str) -> bool:
         """Tell whether a moment arrives there as its day: attributes of contacts have no time."""
-        return self.contacts or target.startswith(CONTACT)
+        return self.destination.contact_attribute(target) is not None
 
 
 def normaliser(kind: TypeName, field: Field, defaults: FieldDefaults) -> Normaliser:

@@ -10,21 +10,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tajo_sf_pipeline.audience.destination import Kind
-from tajo_sf_pipeline.audience.field_mapping import CONTACT, FLAGS, PHONES
+from tajo_sf_pipeline.audience.destination import IDENTITIES
+from tajo_sf_pipeline.audience.field_mapping import FLAGS
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import NEVER
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.errors import MappingError
-from tajo_sf_pipeline.mapping import payload_builders
 from tajo_sf_pipeline.mapping.choice import FieldDefaults
 from tajo_sf_pipeline.mapping.fields import prepare
 from tajo_sf_pipeline.mapping.json_payload import fingerprints
 from tajo_sf_pipeline.mapping.normalisers.booleans import flag
 from tajo_sf_pipeline.mapping.normalisers.emails import misspelt
-from tajo_sf_pipeline.mapping.normalisers.moments import written
 from tajo_sf_pipeline.mapping.normalisers.texts import text
-from tajo_sf_pipeline.mapping.rejects import REJECTED, REQUIRED, Reasons
+from tajo_sf_pipeline.mapping.payload_builders import FieldValues, payload_builder
+from tajo_sf_pipeline.mapping.rejects import REJECTED, REQUIRED, Reasons, missing
 from tajo_sf_pipeline.mapping.source_columns import Sources, SourceValues
 from tajo_sf_pipeline.mapping.types import loss
 
@@ -38,12 +37,6 @@ _WITHOUT_KEY = {
     "ext_id": "has no ext_id",
     "SMS": "has no phone number",
     "event_id": "has no event id",
-}
-# What a destination's own column becomes, and what a row without a value there lacks.
-_OF_DESTINATION: Mapping[Kind, tuple[str, str | None]] = {
-    "contacts": ("_list", "has no list"),
-    "events": ("_event", "has no event name"),
-    "objects": ("_linked", None),
 }
 
 
@@ -71,9 +64,8 @@ class Mapper:
         self._audience = audience
         self._window_end = pa.scalar(window_end.astimezone(UTC), MOMENT)
         self._sources = Sources(audience, source, timezone)
-        defaults = FieldDefaults(
-            timezone, audience.phone_region, contacts=audience.destination.kind == "contacts"
-        )
+        self._builder = payload_builder(audience)
+        defaults = FieldDefaults(timezone, audience.phone_region, audience.destination)
         self.fields = tuple(
             prepare(name, self._sources.name(name), field, self._sources.type(name), defaults)
             for name, field in self._sources.fields.items()
@@ -120,8 +112,8 @@ class Mapper:
                 values = source_values[field.source].values
                 reasons.add(field.name, field.type.name, normalised.problems, values)
             if field is self._key:
-                missing = _missing(normalised.values, _WITHOUT_KEY[field.to])
-                reasons.add(field.name, REQUIRED, missing, normalised.values)
+                keyless = missing(normalised.values, _WITHOUT_KEY[field.to])
+                reasons.add(field.name, REQUIRED, keyless, normalised.values)
             columns[field.to] = normalised.values
         return columns, excused
 
@@ -129,24 +121,19 @@ class Mapper:
         self, batch: pa.RecordBatch, columns: Mapping[str, pa.Array], reasons: Reasons
     ) -> dict[str, pa.Array]:
         """Return the columns that the destination requires; a row without a value is rejected."""
-        to, companions = self._audience.destination, {}
-        if to.column is not None:
-            name, missing = _OF_DESTINATION[to.kind]
-            place = self._sources.index(to.column)
-            column = batch.schema.names[place]
-            companions[name] = values = text(batch.column(place)).values
-            if missing:
-                reasons.add(column, REQUIRED, _missing(values, missing), values)
-            if to.kind == "events":
-                wrong = payload_builders.wrong_names(values)
-                reasons.add(column, "event name", wrong, values)
-        if to.kind == "events":
-            nobody = payload_builders.of_nobody(columns)
-            reasons.add(self.key_name, REQUIRED, nobody, columns[self._key.to])
+        column, companions = self._audience.destination.column, {}
+        if column is not None:
+            index = self._sources.index(column)
+            values = text(batch.column(index)).values
+            companions[self._builder.companion] = values
+            for rule, problems_of in self._builder.rules:
+                reasons.add(batch.schema.names[index], rule, problems_of(values), values)
+        if (problems := self._builder.row_problems(columns)) is not None:
+            reasons.add(self.key_name, REQUIRED, problems, columns[self._key.to])
         if "event_date" in columns:
             dates = columns["event_date"]
             field = next(field for field in self.fields if field.to == "event_date")
-            reasons.add(field.name, REQUIRED, _missing(dates, "has no date"), dates)
+            reasons.add(field.name, REQUIRED, missing(dates, "has no date"), dates)
         return companions
 
     def _mapped(self, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
@@ -170,22 +157,16 @@ class Mapper:
         return pa.record_batch([every[name] for name in self.schema.names], schema=self.schema)
 
     def _payloads(self, keys: pa.Array, columns: Mapping[str, pa.Array]) -> pa.Array:
-        to = self._audience.destination
         fields = [
-            payload_builders.FieldValues(
+            FieldValues(
                 field.to,
                 columns[field.to],
                 field.field.nulls or self._audience.nulls,
-                raw=to.kind == "events" and field.type.name == "json" and not field.field.mask,
+                raw=self._builder.raw_json and field.type.name == "json" and not field.field.mask,
             )
             for field in self.fields
         ]
-        if to.kind == "objects":
-            return payload_builders.objects(keys, fields, to, columns.get("_linked"))
-        if to.kind == "contacts":
-            return payload_builders.contacts(keys, fields, self._audience.key_target)
-        names = columns["_event"] if to.event_from is not None else to.event
-        return payload_builders.events(keys, fields, names, written(columns["_version"]))
+        return self._builder.payloads(keys, fields, columns)
 
     def _misspelt(self, columns: Mapping[str, pa.Array]) -> dict[str, int]:
         return {
@@ -197,12 +178,9 @@ class Mapper:
 
     def _columns(self) -> Iterator[WrittenColumn]:
         """Return the attributes of contacts that are written; identifiers are always there."""
-        kind = self._audience.destination.kind
         for field in self.fields:
-            name = field.to.removeprefix(CONTACT)
-            if kind == "objects" or (kind == "events" and name == field.to):
-                continue
-            if name not in {"email", "ext_id", *PHONES, *FLAGS}:
+            name = self._audience.destination.contact_attribute(field.to)
+            if name is not None and name not in {*IDENTITIES, *FLAGS}:
                 brevo_type = "text" if field.field.mask else field.type.brevo
                 yield WrittenColumn(field.name, name, brevo_type, field.field.options)
 
@@ -246,10 +224,6 @@ def _counted(excused: Mapping[str, pa.Array]) -> dict[str, int]:
         for label, problems in excused.items()
         for reason, rows in Counter(problems.drop_null().to_pylist()).items()
     }
-
-
-def _missing(values: pa.Array, reason: str) -> pa.Array:
-    return pc.if_else(pc.is_null(values), reason, pa.scalar(None, pa.string()))
 
 
 def _mapping_version(audience: Audience) -> bytes:

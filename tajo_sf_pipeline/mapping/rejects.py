@@ -65,6 +65,11 @@ class Reasons:
         )
 
 
+def missing(values: pa.Array, reason: str) -> pa.Array:
+    """Return the reason for each row without a value, and a null for every other."""
+    return pc.if_else(pc.is_null(values), reason, pa.scalar(None, _TEXT))
+
+
 def duplicates(losers: pa.Table, column: str, reason: str) -> pa.Table:
     """Return the rejects of rows (`_row`, `_key`, `kept_row`) whose key another row has too."""
     rows = losers.num_rows

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -121,7 +121,8 @@ def write(database: duckdb.DuckDBPyConnection, inputs: Wanted, plan: Path) -> No
     their source, `action`, `reason`, `category`, `leaves` (the ids of the lists to be left, null
     where the ledger does not know them) and `lists` (those that stay).
     """
-    rows = database.sql(_plan(inputs), params=_binds(inputs)).to_arrow_reader(arrow_file.ROWS)
+    values = {"day": inputs.sync_date, "leaving": inputs.leaving, "window_end": inputs.window_end}
+    rows = database.sql(_plan(inputs), params=values).to_arrow_reader(arrow_file.ROWS)
     arrow_file.write(plan, rows.schema, rows)
 
 
@@ -144,7 +145,7 @@ def _register(database: duckdb.DuckDBPyConnection, inputs: Wanted) -> None:
 
 def _changed(inputs: Wanted, known_count: int) -> str:
     """Find the rows that the ledger does not have as they are; an event is never another one."""
-    source = f"SELECT m._row, m._key, m._fingerprint, m._version FROM {_mapped(inputs)} AS m"
+    source = f"SELECT m._row, m._key, m._fingerprint, m._version FROM {_file(inputs.mapped)} AS m"
     if not known_count:
         return f"CREATE TEMP VIEW changed AS {source}"
     if inputs.mode == "append":
@@ -163,7 +164,8 @@ def _evaluated(inputs: Wanted, known_count: int, failed: int) -> str:
         "insert": "if(e.key IS NULL, 'create', 'skipped_by_mode')",
         "update": "if(e.key IS NULL, 'skipped_by_mode', 'update')",
     }.get(inputs.mode, "'create'")
-    changed = "'skipped_by_mode'" if inputs.mode == "insert" else "'update'"
+    inserts = inputs.mode == "insert"
+    changed = "'skipped_by_mode'" if inserts else "'update'"
     # Without a cursor all rows of a run are as new as its sync date, also those that had not
     # changed and were not written again: `newest` speaks for them (S04).
     newest = "NULL" if inputs.cursor else "(SELECT newest FROM ledger.watermark)"
@@ -182,7 +184,7 @@ def _evaluated(inputs: Wanted, known_count: int, failed: int) -> str:
                 WHEN w.why IS NOT NULL THEN w.why
                 WHEN h.key IS NOT NULL THEN 'held'
                 WHEN c.key IS NULL THEN {new}
-                WHEN {"true" if inputs.mode == "insert" else "false"} THEN {changed}
+                WHEN {"true" if inserts else "false"} THEN {changed}
                 -- Who has left did so by the end of a date: that is what a return is held against.
                 WHEN NOT c.present THEN if(greatest(c.version, (SELECT newest FROM
                     ledger.watermark)) > $window_end::TIMESTAMPTZ, 'stale', 'create')
@@ -206,7 +208,7 @@ def _retries(inputs: Wanted, failed: int) -> str:
         CREATE TEMP TABLE retries AS
         SELECT f.* FROM ledger.failed AS f
         WHERE NOT f.held
-            AND f.key NOT IN (SELECT _key FROM {_mapped(inputs)})
+            AND f.key NOT IN (SELECT _key FROM {_file(inputs.mapped)})
             AND lower(f.key) NOT IN ({_rejected(inputs)})
             AND NOT EXISTS (FROM withheld AS w WHERE w.key = f.key)
             AND NOT EXISTS (FROM ledger.rows AS r WHERE r.key = f.key AND r.version > f.version)
@@ -226,7 +228,7 @@ def _find_leaving(
         return
     database.execute(
         f"""{nothing} AS r
-        ANTI JOIN {_mapped(inputs)} AS m ON m._key = r.key
+        ANTI JOIN {_file(inputs.mapped)} AS m ON m._key = r.key
         WHERE present AND version <= $window_end
             AND NOT EXISTS (FROM ledger.watermark WHERE newest > $window_end)
             AND lower(key) NOT IN ({_rejected(inputs)})
@@ -238,10 +240,6 @@ def _find_leaving(
 
 def _rejected(inputs: Wanted) -> str:
     return f"SELECT lower(trim(key)) FROM {_file(inputs.rejected)} WHERE key IS NOT NULL"
-
-
-def _mapped(inputs: Wanted) -> str:
-    return _file(inputs.mapped)
 
 
 def _file(path: Path) -> str:
@@ -266,7 +264,7 @@ def _plan(inputs: Wanted) -> str:
                         AND e.was_on IS NOT NULL THEN 'another list'
                     ELSE 'changed' END AS reason,
                 e.was_on_lists
-            FROM evaluated AS e JOIN {_mapped(inputs)} AS m ON m._row = e._row
+            FROM evaluated AS e JOIN {_file(inputs.mapped)} AS m ON m._row = e._row
             WHERE e.action IN ('create', 'update')
         ),
         every AS (
@@ -301,14 +299,6 @@ def _plan(inputs: Wanted) -> str:
         FROM every
         ORDER BY category, _list, _key
     """
-
-
-def _binds(inputs: Wanted) -> dict[str, Any]:
-    return {
-        "day": inputs.sync_date,
-        "leaving": inputs.leaving,
-        "window_end": inputs.window_end,
-    }
 
 
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -77,8 +77,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="an event whose answer was lost cannot be found again, and is doubled",
         file="tajo_sf_pipeline/mapping/payload_builders.py",
-        before='[Member("event_id", keys), *(field.member() for field in _own(fields))]',
-        after="[*(field.member() for field in _own(fields))]",
+        before='[Member("event_id", keys), *own]',
+        after="[*own]",
         found_by=(f"{_MAPPER}::test_maps[events]",),
     ),
     Defect(
@@ -111,16 +111,16 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         what="events go to a name that Brevo refuses as a whole batch",
-        file="tajo_sf_pipeline/mapping/payload_builders.py",
-        before='{1,255}$")',
-        after='{1,256}$")',
+        file="tajo_sf_pipeline/audience/destination.py",
+        before='{1,255}$"',
+        after='{1,256}$"',
         found_by=(f"{_EDGES}::test_s16_a_name_that_brevo_does_not_take_for_an_event[name1-False]",),
     ),
     Defect(
         what=("an event that is nobody's is sent and refused, instead of a reject with its reason"),
-        file="tajo_sf_pipeline/mapping/mapper.py",
-        before=('        if to.kind == "events":\n            nobody'),
-        after=('        if to.kind == "event":\n            nobody'),
+        file="tajo_sf_pipeline/mapping/payload_builders.py",
+        before="missing(pc.coalesce(*identifiers), ",
+        after="missing(pa.repeat(1, len(identifiers[0])), ",
         found_by=(f"{_MAPPER}::test_maps[events]",),
     ),
     Defect(
@@ -201,7 +201,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="an event's properties lose the time of the day",
         file="tajo_sf_pipeline/mapping/choice.py",
-        before="return self.contacts or target.startswith(CONTACT)",
+        before="return self.destination.contact_attribute(target) is not None",
         after="return True",
         found_by=(f"{_MAPPER}::test_maps[events]",),
     ),

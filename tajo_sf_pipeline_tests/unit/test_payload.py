@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tajo_sf_pipeline.audience.field_mapping import Nulls
 from tajo_sf_pipeline.mapping.json_payload import fingerprints, json_text
-from tajo_sf_pipeline.mapping.payload_builders import FieldValues, contacts
+from tajo_sf_pipeline.mapping.payload_builders import ContactPayloads, FieldValues
 from tajo_sf_pipeline_tests.strategies import nullable_texts, texts
 
 PAYLOAD = '{"email":"jane@example.com","attributes":{"LTV_SCORE":603.31}}'
@@ -25,8 +25,8 @@ ONE_OF_EACH = {
 
 
 def contacts_json(keys: pa.Array, attributes: dict[str, pa.Array], nulls: Nulls) -> pa.Array:
-    made = [FieldValues(name, values, nulls) for name, values in attributes.items()]
-    return contacts(keys, [FieldValues("email", keys), *made], "email")
+    fields = [FieldValues(name, values, nulls) for name, values in attributes.items()]
+    return ContactPayloads("email").payloads(keys, [FieldValues("email", keys), *fields], {})
 
 
 def _attributes_of(rows: list[tuple[Any, ...]], nulls: Nulls) -> list[dict[str, Any]]:

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
+from tajo_sf_pipeline.audience.field_mapping import OPTION_LENGTH
 from tajo_sf_pipeline.mapping.normalised import EachDistinct, Normalised, Reading
 from tajo_sf_pipeline.mapping.types import LIST
-
-# developers.brevo.com/reference/createattribute: an option has at most so many characters.
-_OPTION_LENGTH = 200
 
 
 def lists(separator: str | None, options: Sequence[str] = ()) -> Callable[[pa.Array], Normalised]:
@@ -62,8 +60,8 @@ def _document(text: str) -> Reading:
 def _options(items: Sequence[str | None], may_be: frozenset[str]) -> Reading:
     trimmed = [item.strip() for item in items if item is not None]
     options = list(dict.fromkeys(item for item in trimmed if item))
-    if any(len(item) > _OPTION_LENGTH for item in options):
-        return None, f"has an option of more than {_OPTION_LENGTH} characters"
+    if any(len(item) > OPTION_LENGTH for item in options):
+        return None, f"has an option of more than {OPTION_LENGTH} characters"
     if may_be and not may_be.issuperset(options):
         return None, "has an option that is not one of those that are named"
     return options or None, None
