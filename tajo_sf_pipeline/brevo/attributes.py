@@ -30,25 +30,23 @@ def check(client: Client, columns: Iterable[WrittenColumn]) -> None:
     An import ignores both without a word (developers.brevo.com/reference/importcontacts), and so
     it does with an option that a category does not have.
     """
-    account = of_account(client)
-    raise_for([found for column in columns if (found := problem(column, account))])
+    raise_for([*problems_of(columns, of_account(client)).values()])
 
 
 def create_missing(client: Client, columns: Iterable[WrittenColumn]) -> list[str]:
-    """Create the attributes and options that the account lacks; give the attributes' names.
+    """Create the attributes and options that the account lacks; return the attributes' names.
 
     Raises `MappingError` for type conflicts, before it creates anything: Brevo cannot change a
     type. Attributes that somebody else creates meanwhile are taken as they are found.
     """
     columns, account = list(columns), of_account(client)
-    found = {column: told for column in columns if (told := problem(column, account))}
-    raise_for([told for told in found.values() if told.kind == "conflict"])
-    for column, told in found.items():
-        existing = account.get(column.attribute.upper(), {})
-        _change(client, column, told, existing)
-    if found:
+    problems = problems_of(columns, account)
+    raise_for([each for each in problems.values() if each.kind == "conflict"])
+    for column, lack in problems.items():
+        _change(client, column, lack, account.get(column.attribute.upper(), {}))
+    if problems:
         check(client, columns)
-    return [column.attribute.upper() for column in found]
+    return [column.attribute.upper() for column in problems]
 
 
 def of_account(client: Client) -> dict[str, dict[str, Any]]:
@@ -57,8 +55,15 @@ def of_account(client: Client) -> dict[str, dict[str, Any]]:
     return {attribute["name"].upper(): attribute for attribute in listed}
 
 
+def problems_of(
+    columns: Iterable[WrittenColumn], account: Mapping[str, Mapping[str, Any]]
+) -> dict[WrittenColumn, Problem]:
+    """Return the columns whose values the account would not keep, and why."""
+    return {column: each for column in columns if (each := problem(column, account))}
+
+
 def problem(column: WrittenColumn, account: Mapping[str, Mapping[str, Any]]) -> Problem | None:
-    """Tell why the account would not keep a column's values."""
+    """Return why the account would not keep a column's values, or None."""
     name = column.attribute.upper()
     if name in _BUILT_IN:
         return None
@@ -70,12 +75,12 @@ def problem(column: WrittenColumn, account: Mapping[str, Mapping[str, Any]]) -> 
     category = attribute.get("category")
     if category not in {"normal", "category"}:
         return Problem("conflict", f"{place} it is {category} in Brevo and cannot be written")
-    found = str("category" if category == "category" else attribute.get("type"))
-    if not _fits(column, found):
-        text = f"{place} the values are {column.type}, Brevo's type is {found}"
+    brevo_type = str("category" if category == "category" else attribute.get("type"))
+    if not _fits(column, brevo_type):
+        text = f"{place} the values are {column.type}, Brevo's type is {brevo_type}"
         return Problem("conflict", text)
     lacking = tuple(option for option in column.options if option not in options_of(attribute))
-    if found in _CHOICES and lacking:
+    if brevo_type in _CHOICES and lacking:
         return Problem("options", f"{place} Brevo lacks the options {', '.join(lacking)}", lacking)
     return None
 
@@ -94,17 +99,17 @@ def options_of(attribute: Mapping[str, Any]) -> dict[str, str]:
     return choices
 
 
-def _fits(column: WrittenColumn, found: str) -> bool:
+def _fits(column: WrittenColumn, brevo_type: str) -> bool:
     """Text may be written into a category whose options the mapping does not name."""
-    return column.type == found or (column.type == "text" and found == "category")
+    return column.type == brevo_type or (column.type == "text" and brevo_type == "category")
 
 
 def raise_for(problems: Sequence[Problem]) -> None:
     """Raise one `MappingError` for all of them."""
     if not problems:
         return
-    text = "\n".join(found.text for found in problems)
-    if all(found.kind == "conflict" for found in problems):
+    text = "\n".join(each.text for each in problems)
+    if all(each.kind == "conflict" for each in problems):
         raise MappingError(
             "TAJO-612",
             text,
@@ -120,19 +125,19 @@ def raise_for(problems: Sequence[Problem]) -> None:
 
 
 def _change(
-    client: Client, column: WrittenColumn, told: Problem, existing: Mapping[str, Any]
+    client: Client, column: WrittenColumn, lack: Problem, existing: Mapping[str, Any]
 ) -> None:
     category = "category" if column.type == "category" else "normal"
     path = f"/contacts/attributes/{category}/{column.attribute.upper()}"
-    body = json.dumps(_form(column, told, existing), ensure_ascii=False).encode()
+    body = json.dumps(_form(column, lack, existing), ensure_ascii=False).encode()
     try:
-        if told.kind == "missing":
+        if lack.kind == "missing":
             client.post(path, body)
         else:
             client.put(path, body)
     except RefusedError as error:
         if error.status == _BAD_REQUEST and "must be unique" in error.reason:
-            return  # made meanwhile: the check that follows looks at it
+            return  # created meanwhile: the check that follows looks at it
         raise MappingError(
             "TAJO-613",
             f"column {column.name}: Brevo does not create the attribute {column.attribute} "
@@ -141,20 +146,20 @@ def _change(
         ) from error
 
 
-def _form(column: WrittenColumn, told: Problem, existing: Mapping[str, Any]) -> dict[str, Any]:
+def _form(column: WrittenColumn, lack: Problem, existing: Mapping[str, Any]) -> dict[str, Any]:
     """Return what creates an attribute, or all of its options where some are added."""
-    form: dict[str, Any] = {"type": column.type} if told.kind == "missing" else {}
-    wanted = column.options if told.kind == "missing" else told.options
+    form: dict[str, Any] = {"type": column.type} if lack.kind == "missing" else {}
+    options = column.options if lack.kind == "missing" else lack.options
     match column.type:
         case "category":
-            return {"enumeration": list(_enumeration(existing, wanted))}
+            return {"enumeration": list(_enumeration(existing, options))}
         case "multiple-choice":
             have = existing.get("multiCategoryOptions") or []
-            return form | {"multiCategoryOptions": [*have, *wanted]}
+            return form | {"multiCategoryOptions": [*have, *options]}
     return form
 
 
-def _enumeration(existing: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _enumeration(existing: Mapping[str, Any], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Return the options that are there, and new ones with the numbers that follow theirs."""
     largest = 0
     for option in existing.get("enumeration") or []:
@@ -162,5 +167,5 @@ def _enumeration(existing: Mapping[str, Any], wanted: Sequence[str]) -> Iterator
         number = int(value) if str(value).isascii() and str(value).isdigit() else None
         largest = max(largest, number or 0)
         yield {"value": value if number is None else number, "label": option.get("label")}
-    for number, label in enumerate(wanted, largest + 1):
+    for number, label in enumerate(labels, largest + 1):
         yield {"value": number, "label": label}

@@ -71,7 +71,7 @@ class Budget:
 
     @contextmanager
     def slot(self, path: str) -> Iterator["Slot"]:
-        """Wait until a call of `path` has room; the slot wants to be told what was answered."""
+        """Wait until a call of `path` has room; call `answered` of the slot with what came."""
         name = bucket_of(path)
         while True:
             with self._calls.alone():
@@ -166,8 +166,8 @@ class Slot:
 def limits_of(plan: str) -> dict[str, tuple[int, str]]:
     """Return each bucket's limit in a plan, and the unit of time that it is for."""
     units = {_SECOND: "s", _HOUR: "h"}
-    found = {name: limit_of(plan, name) for name in _LIMITS}
-    return {name: (limit, units[interval]) for name, (limit, interval) in found.items()}
+    limits = {name: limit_of(plan, name) for name in _LIMITS}
+    return {name: (limit, units[interval]) for name, (limit, interval) in limits.items()}
 
 
 def limit_of(plan: str, bucket: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Campaign drafts: made once by their name, and sent only by a call of its own."""
+"""Campaign drafts: created once by their name, and sent only by a call of its own."""
 
 import json
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ _PAGE = 100  # the most that GET /emailCampaigns gives at once
 
 
 def draft(client: Client, campaign: Campaign, lists: Sequence[int]) -> int:
-    """Return the id of the campaign of that name; where there is none, make it as a draft.
+    """Return the id of the campaign of that name; where there is none, create it as a draft.
 
     One that a person has changed or sent since is left as it is (S15).
     """
-    found = _named(client, campaign.name)
-    if found is not None:
-        return found
+    existing = _named(client, campaign.name)
+    if existing is not None:
+        return existing
     body = json.dumps(_form(campaign, lists), ensure_ascii=False).encode()
     try:
         return client.number("/emailCampaigns", body, "id", repeatable=False)
     except UncertainError:
-        found = _named(client, campaign.name)
-        if found is None:
+        existing = _named(client, campaign.name)
+        if existing is None:
             raise
-        return found
+        return existing
 
 
 def send(client: Client, campaign_id: int) -> None:
@@ -59,7 +59,7 @@ def _form(campaign: Campaign, lists: Sequence[int]) -> dict[str, Any]:
 
 
 def _named(client: Client, name: str) -> int | None:
-    """Look through all campaigns, sent ones too: a sent draft is not made a second time."""
+    """Look through all campaigns, sent ones too: a sent draft is not created a second time."""
     every = client.pages(
         "/emailCampaigns", "campaigns", _PAGE, sort="desc", excludeHtmlContent="true"
     )

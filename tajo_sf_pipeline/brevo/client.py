@@ -1,4 +1,4 @@
-"""A connection to one Brevo account: refusals told as errors, limits and outages waited out."""
+"""A connection to one Brevo account: refusals raised as errors, limits and outages waited out."""
 
 import functools
 import ssl
@@ -93,10 +93,10 @@ class Client:
     def get(self, path: str, **parameters: str | int) -> dict[str, Any]:
         """Return the JSON object of the answer."""
         answer = self._answered("GET", path, parameters=parameters)
-        found = _json(answer)
-        if not isinstance(found, dict):
+        document = _json(answer)
+        if not isinstance(document, dict):
             raise unreadable(answer)
-        return found
+        return document
 
     def pages(
         self, path: str, name: str, size: int, **parameters: str | int
@@ -114,16 +114,16 @@ class Client:
                 return
 
     def post(self, path: str, body: bytes, *, repeatable: bool = True) -> Any:
-        """Send a body that is JSON already; give the answer's JSON, or None where it has none."""
+        """Send a body that is JSON already; return the answer's JSON, or None where it has none."""
         return _json(self._answered("POST", path, body, repeatable=repeatable))
 
     def number(self, path: str, body: bytes, name: str, *, repeatable: bool = True) -> int:
-        """Post, and give the number that the answer has under `name`: the id of what was made."""
+        """Post, and return the number that the answer has under `name`: the id of what is new."""
         answer = self._answered("POST", path, body, repeatable=repeatable)
-        found = _json(answer)
-        if not isinstance(found, dict) or not isinstance(found.get(name), int):
+        document = _json(answer)
+        if not isinstance(document, dict) or not isinstance(document.get(name), int):
             raise unreadable(answer)
-        return int(found[name])
+        return int(document[name])
 
     def put(self, path: str, body: bytes, **parameters: str | int) -> None:
         self._answered("PUT", path, body, parameters)
@@ -133,15 +133,12 @@ class Client:
 
     def download(self, url: str) -> str:
         """Return a report's text; its address is its own key, so ours does not travel with it."""
-
-        def fetched() -> httpx.Response:
-            return httpx.get(url, timeout=60, follow_redirects=True, verify=_trusted())
-
         # What follows the question mark lets anybody read the report.
         with _translate_errors(url.partition("?")[0]):
             for attempt in _attempts(self._patience):
                 with attempt:
-                    return fetched().raise_for_status().content.decode("utf-8-sig")
+                    report = httpx.get(url, timeout=60, follow_redirects=True, verify=_trusted())
+                    return report.raise_for_status().content.decode("utf-8-sig")
         raise AssertionError  # the last attempt raises or returns
 
     def _answered(
@@ -230,7 +227,7 @@ def _translate_errors(where: str, *, repeatable: bool = True) -> Iterator[None]:
 
 
 def _is_outage(error: Exception) -> bool:
-    """Tell what may be better a moment later; a certificate will be the same."""
+    """Return whether it may be better a moment later; a certificate will be the same."""
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         return status >= _SERVER or status == _TOO_EARLY
@@ -240,7 +237,7 @@ def _is_outage(error: Exception) -> bool:
 
 
 def _is_harmless(error: Exception) -> bool:
-    """Tell an outage in which certainly nothing was carried out."""
+    """Return whether it is an outage in which certainly nothing was carried out."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code == _TOO_EARLY
     return _is_outage(error) and isinstance(error, (*_UNSENT, VendorOutageError))

@@ -112,16 +112,16 @@ class ClientCredentials:
 
     def _refused(self, status: int, body: dict[str, object]) -> TajoError:
         reason = str(body.get("error") or body.get("code") or status)
-        told = body.get("error_description") or body.get("message") or "no reason"
+        message = body.get("error_description") or body.get("message") or "no reason"
         if reason == "invalid_scope":
             return PermissionDeniedError(
                 "TAJO-313",
-                f"{self._url} does not grant the scope {self._form.get('scope')!r}: {told}",
+                f"{self._url} does not grant the scope {self._form.get('scope')!r}: {message}",
                 "Grant it to the OAuth app in Brevo, or correct connectors.brevo.oauth.scope.",
             )
         return AuthenticationError(
             "TAJO-213",
-            f"{self._url} gave no token ({reason}): {told}",
+            f"{self._url} gave no token ({reason}): {message}",
             "Check connectors.brevo.oauth.client_id and client_secret.",
         )
 

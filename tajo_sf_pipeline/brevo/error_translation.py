@@ -1,4 +1,4 @@
-"""What Brevo answers when it says no, told as one of our errors."""
+"""What Brevo answers when it says no, as one of our errors."""
 
 import re
 import ssl
@@ -30,7 +30,7 @@ _TAKEN = re.compile(r"(\w+) is already associated with another contact", re.IGNO
 
 
 def refusal(answer: httpx.Response, where: str) -> TajoError:
-    """Tell an answer that is not 2xx; Brevo's own code, message and metadata are kept."""
+    """Return our error for an answer that is not 2xx, with Brevo's code, message and metadata."""
     status = answer.status_code
     body = _body(answer)
     code, message = str(body.get("code") or ""), _message(answer, body)
@@ -67,24 +67,24 @@ def refusal(answer: httpx.Response, where: str) -> TajoError:
 
 
 def taken(body: dict[str, Any]) -> tuple[str, ...]:
-    """Name, lower-cased, the identifiers that another contact has already."""
+    """Return, lower-cased, the identifiers that another contact has already."""
     metadata = body.get("metadata")
     named = metadata.get("duplicate_identifiers") if isinstance(metadata, dict) else None
     if isinstance(named, list):
         return tuple(str(name).lower() for name in named)
-    found = _TAKEN.search(str(body.get("message") or ""))
-    return (found[1].lower(),) if found else ()
+    match = _TAKEN.search(str(body.get("message") or ""))
+    return (match[1].lower(),) if match else ()
 
 
 def called(request: httpx.Request) -> str:
     """Name a call, without the address of the contact that it may be about (S14)."""
     url = request.url.raw_path.decode("ascii")
-    masked_url = _CONTACT.sub(lambda found: found[1] + masked(unquote(found[2])), url)
+    masked_url = _CONTACT.sub(lambda match: match[1] + masked(unquote(match[2])), url)
     return f"{request.method} {masked_url.partition('?')[0]}"
 
 
 def silence(error: httpx.HTTPError, where: str) -> TajoError:
-    """Tell that no answer came; a certificate that does not verify is told as that."""
+    """Return the error of an answer that did not come, or of a certificate that is not valid."""
     if failed := certificate(error):
         return VendorOutageError(
             "TAJO-514",
@@ -109,7 +109,7 @@ def uncertain(request: httpx.Request, why: str) -> UncertainError:
 
 
 def unreadable(answer: httpx.Response) -> VendorOutageError:
-    """Tell a success whose body is not JSON: what answers is not Brevo's API."""
+    """Return the error of a success without JSON: what answers is not Brevo's API."""
     return VendorOutageError(
         "TAJO-516",
         f"{answer.request.url.host} answered {called(answer.request)} "
@@ -119,7 +119,7 @@ def unreadable(answer: httpx.Response) -> VendorOutageError:
 
 
 def certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """Find the certificate that does not verify behind a connection that failed."""
+    """Return the certificate that does not verify behind a connection that failed."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error
@@ -163,9 +163,9 @@ def _body(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _message(answer: httpx.Response, body: dict[str, Any]) -> str:
-    told = str(body.get("message") or (not body and _page(answer)) or answer.reason_phrase)
-    told = _EMAIL.sub(lambda found: masked(found[0]), told)
-    return f"{told} {body['metadata']}" if body.get("metadata") else told
+    text = str(body.get("message") or (not body and _page(answer)) or answer.reason_phrase)
+    text = _EMAIL.sub(lambda match: masked(match[0]), text)
+    return f"{text} {body['metadata']}" if body.get("metadata") else text
 
 
 def _page(answer: httpx.Response) -> str:

@@ -13,7 +13,7 @@ _PAGE = 10_000  # the most that GET /events gives at once
 
 
 def send_batch(client: Client, events: Sequence[bytes]) -> dict[int, str]:
-    """Send events, each JSON; give the indexes of those that Brevo refused, and why.
+    """Send events, each JSON; return the indexes of those that Brevo refused, and why.
 
     Raises `UncertainError`, which tells the indexes apart, where some may have arrived: a replayed
     event would stand there twice. Any other error means that none did.
@@ -70,7 +70,7 @@ def _refused(answer: Any) -> dict[int, str]:
 def _of_refused_batch(
     client: Client, events: Sequence[bytes], error: RefusedError
 ) -> dict[int, str]:
-    """Tell each event's reason where Brevo names all; else split, as none was taken (S07)."""
+    """Return each event's reason where Brevo names all; else split, as none was taken (S07)."""
     named = _refused(error.answer)
     if len(named) == len(events):
         return named
@@ -80,10 +80,10 @@ def _of_refused_batch(
     refused: dict[int, str] = {}
     for first, part in ((0, events[:half]), (half, events[half:])):
         try:
-            found = send_batch(client, part)
+            reasons = send_batch(client, part)
         except TajoError as stop:
             raise _shifted(stop, first, len(part), len(events), refused) from stop
-        refused |= {first + index: reason for index, reason in found.items()}
+        refused |= {first + index: reason for index, reason in reasons.items()}
     return refused
 
 
@@ -112,7 +112,7 @@ def _one_by_one(client: Client, events: Sequence[bytes]) -> dict[int, str]:
 def _shifted(
     stop: TajoError, first: int, part: int, whole: int, refused: dict[int, str]
 ) -> TajoError:
-    """Tell of a batch what its second part's error tells of that part."""
+    """Return for a whole batch the error that one of its parts ended with."""
     later = range(first + part, whole)
     if not isinstance(stop, UncertainError):
         return _unclear(stop, unsent=[*range(first, first + part), *later], refused=refused)

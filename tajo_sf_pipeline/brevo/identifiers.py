@@ -6,7 +6,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 Kind = Literal["email", "ext_id", "sms"]
-_TYPES: dict[Kind, str] = {"email": "email_id", "ext_id": "ext_id", "sms": "phone_id"}
+TYPES: dict[Kind, str] = {"email": "email_id", "ext_id": "ext_id", "sms": "phone_id"}
+"""What Brevo's calls and events name each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +20,29 @@ class Identifier:
     @property
     def path(self) -> str:
         """Return the path of the contact; the value may hold a slash, a plus or a question mark."""
-        value = self.value.strip().lower() if self.kind == "email" else self.value
-        return f"/contacts/{quote(value, safe='')}"
+        return f"/contacts/{quote(stored(self.kind, self.value), safe='')}"
 
     @property
     def parameters(self) -> dict[str, str | int]:
-        return {"identifierType": _TYPES[self.kind]}
+        return {"identifierType": TYPES[self.kind]}
+
+
+def stored(kind: Kind, value: str) -> str:
+    """Return a key as Brevo stores it: e-mails in lower case."""
+    return value.strip().lower() if kind == "email" else value
 
 
 def key_of(contact: Mapping[str, Any], kind: Kind) -> str:
-    """Read a contact's key from Brevo's answer, as a mapped row has it; empty where it has none."""
-    held = contact.get("attributes") or {}
+    """Return a contact's key in Brevo's answer as a mapped row has it; empty where it has none."""
+    attributes = contact.get("attributes") or {}
     match kind:
         case "email":
             return str(contact.get("email") or "").lower()
         case "ext_id":
-            return str(contact.get("ext_id") or held.get("EXT_ID") or "")
+            return str(contact.get("ext_id") or attributes.get("EXT_ID") or "")
         case "sms":
             # Brevo shows the digits alone.
-            digits = str(held.get("SMS") or "").removeprefix("+")
+            digits = str(attributes.get("SMS") or "").removeprefix("+")
             return f"+{digits}" if digits else ""
 
 

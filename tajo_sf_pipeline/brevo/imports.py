@@ -13,7 +13,7 @@ import pyarrow as pa
 from tajo_sf_pipeline.brevo import limits
 from tajo_sf_pipeline.brevo.bodies import cut, joined
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.errors import RefusedError, TajoError, VendorOutageError
+from tajo_sf_pipeline.errors import TajoError, VendorOutageError
 
 _log = logging.getLogger(__name__)
 _PAGE = 50  # the most that GET /processes gives at once
@@ -61,7 +61,7 @@ def bodies(
 
 
 def start(client: Client, body: bytes) -> int:
-    """Hand a body to Brevo; give the id of the process that will apply it."""
+    """Hand a body to Brevo; return the id of the process that will apply it."""
     process = client.number("/contacts/import", body, "processId")
     _log.info("Brevo imports %s bytes of contacts", len(body), extra={"process_id": process})
     return process
@@ -73,16 +73,16 @@ def finished(client: Client, processes: Iterable[int]) -> dict[int, Finished]:
     A status that we do not know is taken as not ended, and so is a process that Brevo does not
     list: the caller has a deadline.
     """
-    wanted = set(processes)
+    running = set(processes)
     ended = {}
     for page in range(_PAGES):
-        if not wanted:
+        if not running:
             break
         listed = _page(client, page)
         for process in listed:
             number = process.get("id")
-            if number in wanted:
-                wanted.discard(number)
+            if number in running:
+                running.discard(number)
                 if process.get("status") in {"completed", *_ENDED_BADLY}:
                     ended[number] = Finished(process["status"], _reports(process))
         if len(listed) < _PAGE:
@@ -107,11 +107,11 @@ def refused(client: Client, process: Finished) -> dict[str, str]:
 def _report(client: Client, reason: str, url: str) -> str:
     try:
         return client.download(url)
-    except (RefusedError, TajoError, UnicodeDecodeError) as error:
-        told = error.happened if isinstance(error, TajoError) else str(error)
+    except (TajoError, UnicodeDecodeError) as error:
+        why = error.happened if isinstance(error, TajoError) else str(error)
         raise VendorOutageError(
             "TAJO-517",
-            f"an import has completed, and its report of {reason} cannot be read: {told}",
+            f"an import has completed, and its report of {reason} cannot be read: {why}",
             "Run the same date again: without the report no row of that import counts as "
             "confirmed.",
         ) from error
@@ -119,8 +119,7 @@ def _report(client: Client, reason: str, url: str) -> str:
 
 def _page(client: Client, number: int) -> list[dict[str, Any]]:
     offset = {"offset": number * _PAGE} if number else {}
-    told = client.get("/processes", limit=_PAGE, sort="desc", **offset)
-    return told.get("processes") or []
+    return client.get("/processes", limit=_PAGE, sort="desc", **offset).get("processes") or []
 
 
 def _reports(process: dict[str, Any]) -> dict[str, str]:

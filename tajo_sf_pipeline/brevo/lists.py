@@ -1,4 +1,4 @@
-"""Lists and folders: found by name, or made once; and who is on a list."""
+"""Lists and folders: looked up by name, or created once; and who is on a list."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 from tajo_sf_pipeline.audience.destination import ContactsDestination
 from tajo_sf_pipeline.brevo import contacts, limits
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of, stored
 from tajo_sf_pipeline.errors import ConfigurationError, RefusedError, UncertainError
 
 NO_CHANGE = "already in that state, or no such contact"
-"""Why `remove` names a value for which Brevo changed nothing: it tells no more."""
+"""Why `remove` names a value for which Brevo changed nothing: it says no more."""
 
 _PAGE, _MEMBERS = 50, 500  # the most that folders and lists give at once, and a list itself
 _BAD_REQUEST, _NOT_FOUND = 400, 404
@@ -19,10 +19,10 @@ _SETS: dict[Kind, str] = {"email": "emails", "ext_id": "extIds"}
 
 
 def list_id(client: Client, destination: ContactsDestination) -> int:
-    """Return the id of the destination's list; one that is named is made where it is not there.
+    """Return the id of the destination's list; one that is named is created where it is not there.
 
     The name comes from the configuration alone, so a retry or a backfill finds the list that an
-    earlier run made (S15). Of several with one name the oldest counts.
+    earlier run created (S15). Of several with one name the oldest counts.
     """
     if destination.list_id is not None:
         return _existing(client, destination.list_id)
@@ -31,14 +31,17 @@ def list_id(client: Client, destination: ContactsDestination) -> int:
 
 
 def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int]:
-    """Return the ids of a folder's lists by name; folder and lists are made where they are not."""
+    """Return the ids of a folder's lists by name; folder and lists are created if missing."""
     if not names:
         return {}
-    inside = _found_or_made(client, "/contacts/folders", "folders", {"name": folder})
-    path = f"/contacts/folders/{inside}/lists"
-    known = _by_name(client, path, "lists")
+    folders = _ids_by_name(client, "/contacts/folders", "folders")
+    folder_id = folders.get(folder) or _create(
+        client, "/contacts/folders", "folders", {"name": folder}
+    )
+    path = f"/contacts/folders/{folder_id}/lists"
+    ids = _ids_by_name(client, path, "lists")
     return {
-        name: known.get(name) or _made(client, path, "lists", {"name": name, "folderId": inside})
+        name: ids.get(name) or _create(client, path, "lists", {"name": name, "folderId": folder_id})
         for name in sorted(set(names))
     }
 
@@ -46,12 +49,12 @@ def ids_of(client: Client, folder: str, names: Collection[str]) -> dict[str, int
 def members(client: Client, list_id: int, kind: Kind) -> list[str]:
     """Return the keys of the contacts that are on a list, 500 a call."""
     path = f"/contacts/lists/{list_id}/contacts"
-    found = client.pages(path, "contacts", _MEMBERS, sort="asc")
-    return [key for contact in found if (key := key_of(contact, kind))]
+    listed = client.pages(path, "contacts", _MEMBERS, sort="asc")
+    return [key for contact in listed if (key := key_of(contact, kind))]
 
 
 def remove(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> dict[str, str]:
-    """Take contacts off a list; give those for which that was not done, and why.
+    """Take contacts off a list; return those for which that was not done, and why.
 
     `NO_CHANGE` is among the reasons: Brevo does not say whether such a contact is off the list
     already or does not exist.
@@ -67,8 +70,7 @@ def remove(client: Client, list_id: int, values: Sequence[str], kind: Kind) -> d
 
 def _part(client: Client, path: str, values: Sequence[str], kind: Kind) -> dict[str, str]:
     """Send one call; one that is refused as a whole for a bad value is split (S07)."""
-    # Brevo compares with what it stores, and it stores e-mails in lower case.
-    sent = [value.strip().lower() if kind == "email" else value for value in values]
+    sent = [stored(kind, value) for value in values]  # Brevo compares with what it stores
     body = json.dumps({_SETS[kind]: sent}, ensure_ascii=False, separators=(",", ":")).encode()
     try:
         answer = client.post(path, body)
@@ -89,10 +91,10 @@ def _part(client: Client, path: str, values: Sequence[str], kind: Kind) -> dict[
 
 def _failures(answer: Any) -> list[str]:
     """Read who failed: under `contacts`, or at the top as in Brevo's own examples."""
-    told = answer if isinstance(answer, dict) else {}
-    inner = told.get("contacts")
-    found = (inner if isinstance(inner, dict) else told).get("failure") or []
-    return [str(value) for value in found]
+    outer = answer if isinstance(answer, dict) else {}
+    inner = outer.get("contacts")
+    failures = (inner if isinstance(inner, dict) else outer).get("failure") or []
+    return [str(value) for value in failures]
 
 
 def _one_by_one(client: Client, list_id: int, values: Sequence[str]) -> dict[str, str]:
@@ -106,38 +108,33 @@ def _one_by_one(client: Client, list_id: int, values: Sequence[str]) -> dict[str
     return failed
 
 
-def _existing(client: Client, wanted: int) -> int:
+def _existing(client: Client, number: int) -> int:
     try:
-        client.get(f"/contacts/lists/{wanted}")
+        client.get(f"/contacts/lists/{number}")
     except RefusedError as error:
         raise ConfigurationError(
             "TAJO-117",
-            f"Brevo has no list {wanted}: {error.reason}",
+            f"Brevo has no list {number}: {error.reason}",
             "Correct destination.list_id, or give `list` a name: it is made then.",
         ) from error
-    return wanted
+    return number
 
 
-def _found_or_made(client: Client, path: str, kind: str, wanted: dict[str, Any]) -> int:
-    found = _by_name(client, path, kind).get(wanted["name"])
-    return found or _made(client, path, kind, wanted)
-
-
-def _made(client: Client, listing: str, kind: str, wanted: dict[str, Any]) -> int:
-    """Make a list or a folder once: where the answer is lost, look before making another."""
-    body = json.dumps(wanted, ensure_ascii=False).encode()
+def _create(client: Client, listing: str, kind: str, target: dict[str, Any]) -> int:
+    """Create a list or a folder once: where the answer is lost, look before creating another."""
+    body = json.dumps(target, ensure_ascii=False).encode()
     try:
         return client.number(f"/contacts/{kind}", body, "id", repeatable=False)
     except UncertainError:
-        found = _by_name(client, listing, kind).get(wanted["name"])
-        if found is not None:
-            return found
+        existing = _ids_by_name(client, listing, kind).get(target["name"])
+        if existing is not None:
+            return existing
         return client.number(f"/contacts/{kind}", body, "id", repeatable=False)
 
 
-def _by_name(client: Client, path: str, kind: str) -> dict[str, int]:
+def _ids_by_name(client: Client, path: str, kind: str) -> dict[str, int]:
     """Return every id by its name; of several with one name the oldest."""
-    found: dict[str, int] = {}
+    ids: dict[str, int] = {}
     for item in client.pages(path, kind, _PAGE, sort="asc"):
-        found[item["name"]] = min(item["id"], found.get(item["name"], item["id"]))
-    return found
+        ids[item["name"]] = min(item["id"], ids.get(item["name"], item["id"]))
+    return ids

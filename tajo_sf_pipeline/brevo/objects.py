@@ -21,14 +21,14 @@ def bodies(rows: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Table, bytes]]:
 
 
 def start(client: Client, object_type: str, body: bytes) -> int:
-    """Hand a body to Brevo; give the id of the process that will apply it."""
+    """Hand a body to Brevo; return the id of the process that will apply it."""
     process = client.number(f"/objects/{object_type}/batch/upsert", body, "processId")
     _log.info("Brevo takes %s bytes of %s", len(body), object_type, extra={"process_id": process})
     return process
 
 
 def delete(client: Client, object_type: str, ext_ids: Sequence[str]) -> int:
-    """Delete at most `limits.BATCH_RECORDS` records; give the id of the process that does it."""
-    wanted = {"identifiers": {"ext_ids": list(ext_ids)}}
-    body = json.dumps(wanted, ensure_ascii=False, separators=(",", ":")).encode()
+    """Delete at most `limits.BATCH_RECORDS` records; return the id of the process that does it."""
+    document = {"identifiers": {"ext_ids": list(ext_ids)}}
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     return client.number(f"/objects/{object_type}/batch/delete", body, "processId")

@@ -40,9 +40,9 @@ def findings(brevo: Brevo, audiences: Iterable[Audience], budget: Path | None) -
         yield Finding("sign-in", f"at {brevo.base_url}, by {_method(brevo)}")
         yield _account(client)
         yield _plan(client, brevo)
-        wanted = list(audiences)
-        yield from _scopes(client, wanted)
-        for audience in wanted:
+        audiences = list(audiences)
+        yield from _scopes(client, audiences)
+        for audience in audiences:
             if audience.destination.kind == "contacts" or audience.attributes:
                 yield _attributes(audience, account)
             if audience.destination.list_id is not None:
@@ -72,13 +72,13 @@ def _plan_text(plan: dict[str, Any]) -> str:
 
 
 def _plan(client: Client, brevo: Brevo) -> Finding:
-    """Name the limits that are kept, and a larger or smaller plan where Brevo's answers tell it."""
+    """Name the limits that are kept, and a larger or smaller plan where Brevo's answers show it."""
     limits = limits_of(brevo.plan)
     kept = ", ".join(f"{name} {limit:,}/{unit}" for name, (limit, unit) in limits.items())
     shared = f", of which {brevo.share:.0%} are ours" if brevo.share < 1 else ""
-    told = client.reported_limits.get("others")
+    reported = client.reported_limits.get("others")
     for plan in ("general", "advanced", "extended"):
-        if told == limits_of(plan)["others"][0] and plan != brevo.plan:
+        if reported == limits_of(plan)["others"][0] and plan != brevo.plan:
             shared += f"; the account's own limits are those of `plan: {plan}`"
     return Finding("plan", f"{brevo.plan}: {kept}{shared}")
 
@@ -132,7 +132,7 @@ def _attributes(audience: Audience, account: dict[str, Any]) -> Finding:
 def _list(client: Client, audience: Audience, list_id: int) -> Finding:
     what = f"list of {audience.name}"
     try:
-        found = client.get(f"/contacts/lists/{list_id}")
+        name = client.get(f"/contacts/lists/{list_id}").get("name")
     except TajoError as error:
         return Finding(what, error=error)
-    return Finding(what, f"{list_id} is {found.get('name')}")
+    return Finding(what, f"{list_id} is {name}")

@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.brevo import attributes, contacts
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of
+from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind, key_of, stored
 
 # From here on the account's pages of a thousand cost fewer calls than a call for each row.
 MANY = 200
-_PAGE = 1000  # the most that GET /contacts gives at once
 _NOTHING: tuple[Any, ...] = (None, "", [])
 _FLAGS = {"_email_blacklisted": "emailBlacklisted", "_sms_blacklisted": "smsBlacklisted"}
 
@@ -37,7 +36,7 @@ class Difference:
 def differences(
     client: Client, rows: pa.Table, kind: Kind, *, since: datetime | None = None
 ) -> Iterator[Difference]:
-    """Compare mapped rows, in order, with what Brevo holds; values are told by attribute.
+    """Yield where Brevo holds something else than mapped rows say, in their order.
 
     `since` is a moment before the first of their writes: many rows are then read from the pages of
     what has changed since. Calls draw on the contacts bucket.
@@ -46,7 +45,7 @@ def differences(
     held = _many(client, rows, kind, since) if since and rows.num_rows > MANY else None
     for row in rows.to_pylist():
         key = row["_key"]
-        contact = held.get(_normal(kind, key)) if held is not None else None
+        contact = held.get(stored(kind, key)) if held is not None else None
         if contact is None:
             contact = contacts.get(client, Identifier(kind, key))
         if contact is None:
@@ -58,17 +57,17 @@ def differences(
 def _of(
     row: Mapping[str, Any], contact: Mapping[str, Any], account: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Difference]:
-    sent = json.loads(row["_payload"]).get("attributes") or {}
-    found = {name.upper(): value for name, value in (contact.get("attributes") or {}).items()}
-    for name, value in sent.items():
+    attributes_sent = json.loads(row["_payload"]).get("attributes") or {}
+    held = {name.upper(): value for name, value in (contact.get("attributes") or {}).items()}
+    for name, sent in attributes_sent.items():
         attribute = account.get(name.upper(), {})
-        holds = found.get(name.upper())
-        if why := why_different(value, holds, attribute, phone=name.upper() in _PHONES):
-            yield Difference(row["_key"], name, value, holds, why)
+        value = held.get(name.upper())
+        if why := why_different(sent, value, attribute, phone=name.upper() in _PHONES):
+            yield Difference(row["_key"], name, sent, value, why)
     for column, flag in _FLAGS.items():
-        wanted = row.get(column)
-        if wanted is not None and bool(contact.get(flag)) != wanted:
-            yield Difference(row["_key"], flag, wanted, contact.get(flag), "different")
+        sent = row.get(column)
+        if sent is not None and bool(contact.get(flag)) != sent:
+            yield Difference(row["_key"], flag, sent, contact.get(flag), "different")
 
 
 _PHONES = frozenset({"SMS", "WHATSAPP", "LANDLINE_NUMBER"})
@@ -77,7 +76,7 @@ _PHONES = frozenset({"SMS", "WHATSAPP", "LANDLINE_NUMBER"})
 def why_different(
     sent: Any, found: Any, attribute: Mapping[str, Any], *, phone: bool = False
 ) -> str | None:
-    """Tell how two values differ, or None: Brevo writes some otherwise than it was sent them."""
+    """Return how two values differ, or None: Brevo writes some otherwise than it was sent them."""
     empty = found in _NOTHING
     if sent in _NOTHING:
         return None if empty else "different"
@@ -130,23 +129,13 @@ def _number(value: Any) -> float | None:
 
 def _many(client: Client, rows: pa.Table, kind: Kind, since: datetime) -> dict[str, dict[str, Any]]:
     """Return those of the rows' contacts that have changed since, from pages of a thousand."""
-    wanted = {_normal(kind, key) for key in rows["_key"].to_pylist()}
+    keys = {stored(kind, key) for key in rows["_key"].to_pylist()}
     moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     held: dict[str, dict[str, Any]] = {}
-    for contact in client.pages("/contacts", "contacts", _PAGE, sort="asc", modifiedSince=moment):
-        key = _normal(kind, key_of(contact, kind))
-        if key in wanted:
+    for contact in contacts.every(client, modifiedSince=moment):
+        key = key_of(contact, kind)
+        if key in keys:
             held[key] = contact
-            if len(held) == len(wanted):
+            if len(held) == len(keys):
                 break
     return held
-
-
-def _normal(kind: Kind, key: str) -> str:
-    match kind:
-        case "email":
-            return key.strip().lower()
-        case "sms":
-            return _digits(key)
-        case "ext_id":
-            return key

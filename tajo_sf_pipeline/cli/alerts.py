@@ -7,7 +7,7 @@ import typer
 
 from tajo_sf_pipeline.alerts.rules import Alert
 from tajo_sf_pipeline.alerts.senders import senders
-from tajo_sf_pipeline.cli.findings import tell
+from tajo_sf_pipeline.cli.findings import print_findings
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption
 from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.alerting import Alerts
@@ -32,7 +32,7 @@ def prove(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             "tajo.yaml names no receiver of alerts",
             "Add alerts.slack, alerts.webhook or alerts.email; docs/alerts.md shows each.",
         )
-    tell(list(_answers(alerts)), as_json=as_json)
+    print_findings(list(_answers(alerts)), as_json=as_json)
 
 
 def _answers(alerts: Alerts) -> Iterator[Finding]:

@@ -44,15 +44,15 @@ def show(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = 
     """Show one audience: its query, field mapping, guards and checks."""
     settings = workspace.load(config)
     audience = catalog.load(settings).named(name)
-    found = _whole(settings, audience)
+    document = _whole(settings, audience)
     if as_json:
-        print_json(found)
+        print_json(document)
         return
     for key in ("description", "mode", "destination", "schedule", "sources", "guards", "query"):
-        value = found[key]
+        value = document[key]
         console.print(f"{key}: {_as_text(value)}", markup=False, highlight=False, soft_wrap=True)
-    _print_rows("Field mapping", ("source", "to", "options"), found["field_mapping"])
-    _print_rows("Checks", ("check", "severity", "blocking"), found["checks"])
+    _print_rows("Field mapping", ("source", "to", "options"), document["field_mapping"])
+    _print_rows("Checks", ("check", "severity", "blocking"), document["checks"])
     console.print(audience.statement.text.strip(), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -86,8 +86,8 @@ def preview_one(
     )
     rows = preview(partition, limit)
     if as_json:
-        found = [row.as_json() for row in rows]
-        print_json({"audience": name, "sync_date": chosen.isoformat(), "rows": found})
+        listed = [row.as_json() for row in rows]
+        print_json({"audience": name, "sync_date": chosen.isoformat(), "rows": listed})
         return
     for row in rows:
         _print_row(row)
@@ -97,10 +97,10 @@ def preview_one(
 
 def _print_row(row: "Previewed") -> None:
     console.print(f"row {row.row}", style="bold", highlight=False)
-    told = {"source": _line(row.source), "mapped": _line(row.mapped or {})}
+    lines = {"source": _line(row.source), "mapped": _line(row.mapped or {})}
     if row.reasons:
-        told["rejected" if row.mapped is None else "changed"] = "; ".join(row.reasons)
-    for name, text in told.items():
+        lines["rejected" if row.mapped is None else "changed"] = "; ".join(row.reasons)
+    for name, text in lines.items():
         if text:
             console.print(f"  {name}  {text}", markup=False, highlight=False, soft_wrap=True)
 

@@ -65,16 +65,14 @@ def workspace_schema() -> dict[str, Any]:
 
 
 def missing_variables(settings: Settings) -> list[str]:
-    """Name the variables that a run would want and the environment lacks."""
+    """Return the variables that a run needs and the environment lacks."""
     auth, brevo = settings.snowflake.auth, settings.brevo
-    given = [settings.snowflake.user, brevo.api_key]
-    return unset(
-        [*given, *(value for _, value in auth), *(value for _, value in brevo.oauth or ())]
-    )
+    keys = [settings.snowflake.user, brevo.api_key]
+    return unset([*keys, *(value for _, value in (*auth, *(brevo.oauth or ())))])
 
 
 def unset(values: Iterable[object]) -> list[str]:
-    """Name the variables of those values that are credentials and not there."""
+    """Return the variables of those values that are credentials and not there."""
     return [
         value.variable
         for value in values

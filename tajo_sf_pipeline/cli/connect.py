@@ -10,7 +10,7 @@ import typer
 from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.audience.statement import Table
 from tajo_sf_pipeline.cli.dotenv_file import ask, write
-from tajo_sf_pipeline.cli.findings import tell
+from tajo_sf_pipeline.cli.findings import print_findings
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, errors, print_json
 from tajo_sf_pipeline.config import settings as workspace
 from tajo_sf_pipeline.config.settings import Settings
@@ -39,7 +39,7 @@ def connect(
     if name == "brevo":
         from tajo_sf_pipeline.cli import connect_brevo
 
-        tell(connect_brevo.connect(settings, yes=yes), as_json=as_json, connector=name)
+        print_findings(connect_brevo.connect(settings, yes=yes), as_json=as_json, connector=name)
     if name != "snowflake":
         raise no_such_connector(name)
     folder = settings.path.parent

@@ -17,15 +17,15 @@ KEY, CLIENT_ID, CLIENT_SECRET = "BREVO_API_KEY", "BREVO_CLIENT_ID", "BREVO_CLIEN
 
 
 def connect(settings: Settings, *, yes: bool) -> list[Finding]:
-    """Ask for the credential, and keep it in .env if Brevo accepts it; give what it may do.
+    """Ask for the credential, and keep it in .env if Brevo accepts it; return what it may do.
 
     With ``connectors.brevo.oauth`` in tajo.yaml that is a client's id and secret, else an API key.
     Without a terminal each is a line of standard input.
     """
     env = settings.path.parent / ".env"
     names = (CLIENT_ID, CLIENT_SECRET) if settings.brevo.oauth else (KEY,)
-    if known := [name for name in names if variables(env).get(name)]:
-        ask(f"{' and '.join(known)} in {env} will be replaced. Go on?", yes=yes)
+    if replaced := [name for name in names if variables(env).get(name)]:
+        ask(f"{' and '.join(replaced)} in {env} will be replaced. Go on?", yes=yes)
     errors.print(
         "In Brevo: Settings > SMTP & API > API keys > Generate a new API key. Where unknown "
         "addresses are blocked, add this machine's under Security > Authorised IPs."
@@ -33,26 +33,26 @@ def connect(settings: Settings, *, yes: bool) -> list[Finding]:
         else "In Brevo: an app for server-to-server use, with the scopes that the audiences need.",
         soft_wrap=True,
     )
-    given = {name: _read(name) for name in names}
-    found = _proved(settings, given)
-    if found[0].error:
-        raise found[0].error
-    write(env, given)
+    secrets = {name: _read(name) for name in names}
+    report = _prove(settings, secrets)
+    if report[0].error:
+        raise report[0].error
+    write(env, secrets)
     errors.print(f"{env} holds {' and '.join(names)} now (0600).", soft_wrap=True)
-    return found
+    return report
 
 
-def _proved(settings: Settings, given: dict[str, str]) -> list[Finding]:
-    secrets = {name: Credential(value) for name, value in given.items()}
+def _prove(settings: Settings, secrets: dict[str, str]) -> list[Finding]:
+    credentials = {name: Credential(value) for name, value in secrets.items()}
     budget = state_of(settings).budget
-    return list(findings(_with(settings.brevo, secrets), catalog.load(settings), budget))
+    return list(findings(_with(settings.brevo, credentials), catalog.load(settings), budget))
 
 
-def _with(brevo: Brevo, given: dict[str, Credential]) -> Brevo:
+def _with(brevo: Brevo, credentials: dict[str, Credential]) -> Brevo:
     if brevo.oauth is None:
-        return brevo.model_copy(update={"api_key": given[KEY]})
-    secrets = {"client_id": given[CLIENT_ID], "client_secret": given[CLIENT_SECRET]}
-    return brevo.model_copy(update={"oauth": brevo.oauth.model_copy(update=secrets)})
+        return brevo.model_copy(update={"api_key": credentials[KEY]})
+    client = {"client_id": credentials[CLIENT_ID], "client_secret": credentials[CLIENT_SECRET]}
+    return brevo.model_copy(update={"oauth": brevo.oauth.model_copy(update=client)})
 
 
 def _read(name: str) -> str:

@@ -11,7 +11,7 @@ from tajo_sf_pipeline.cli import plan
 from tajo_sf_pipeline.cli.config import unset
 from tajo_sf_pipeline.cli.connect import connect, no_such_connector, rotate
 from tajo_sf_pipeline.cli.dates import DateOption, FromOption, ToOption, chosen_days
-from tajo_sf_pipeline.cli.findings import tell
+from tajo_sf_pipeline.cli.findings import print_findings
 from tajo_sf_pipeline.cli.outcomes import exit_code, show_outcomes
 from tajo_sf_pipeline.cli.output import ConfigOption, JsonOption, console, plain_table, print_json
 from tajo_sf_pipeline.cli.plan import AcceptOption, FullOption
@@ -78,14 +78,14 @@ def prove(name: NameArgument, config: ConfigOption = None, as_json: JsonOption =
         case "snowflake":
             from tajo_sf_pipeline.sources.snowflake.probe import findings
 
-            found = list(findings(settings.snowflake, settings.path.parent, loaded))
+            report = list(findings(settings.snowflake, settings.path.parent, loaded))
         case "brevo":
             from tajo_sf_pipeline.brevo import probe
 
-            found = list(probe.findings(settings.brevo, loaded, state_of(settings).budget))
+            report = list(probe.findings(settings.brevo, loaded, state_of(settings).budget))
         case _:
             raise no_such_connector(name)
-    tell(found, as_json=as_json, connector=name)
+    print_findings(report, as_json=as_json, connector=name)
 
 
 @app.command()

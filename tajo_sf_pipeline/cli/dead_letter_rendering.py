@@ -23,22 +23,17 @@ def show_reasons(settings: Settings, reasons: dict[tuple[str, str], int]) -> Non
     console.print()
 
 
-def show_letters(settings: Settings, dead_letters: list[DeadLetter]) -> None:
+def show_table(settings: Settings, dead_letters: list[DeadLetter]) -> None:
     table = plain_table()
     for name in ("id", "audience", "sync date", "key", "tries", "last", "state", "reason"):
         numeric = name in ("id", "tries")
         table.add_column(name, no_wrap=name != "reason", justify="right" if numeric else "left")
     for dead_letter in dead_letters:
-        told = (
-            f"{dead_letter.column} {dead_letter.reason}"
-            if dead_letter.column
-            else dead_letter.reason
-        )
         table.add_row(
             *(str(dead_letter.id), dead_letter.audience, dead_letter.sync_date.isoformat()),
             *(escape(key(settings, dead_letter)), str(dead_letter.attempts)),
             *(local_time(dead_letter.last_at, settings), dead_letter.state),
-            escape(redacted(settings, told)),
+            escape(redacted(settings, _reason(dead_letter))),
         )
     console.print(table)
 
@@ -54,9 +49,7 @@ def described(dead_letter: DeadLetter, paths: Paths) -> dict[str, str]:
         "letter": f"{dead_letter.id}, {dead_letter.state}",
         "audience": f"{dead_letter.audience}, sync date {dead_letter.sync_date}",
         "key": dead_letter.key or "none",
-        "reason": f"{dead_letter.column} {dead_letter.reason}"
-        if dead_letter.column
-        else dead_letter.reason,
+        "reason": _reason(dead_letter),
         "kind": f"{dead_letter.kind}, {dead_letter.code}",
         "tries": f"{dead_letter.attempts}, first {dead_letter.first_at:%Y-%m-%d %H:%M:%S} UTC, "
         f"last {dead_letter.last_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -68,7 +61,7 @@ def described(dead_letter: DeadLetter, paths: Paths) -> dict[str, str]:
 def as_json(settings: Settings, dead_letter: DeadLetter, *, show: bool = False) -> dict[str, Any]:
     show = show or settings.file.log_personal_data
     extract = Paths(settings.home, dead_letter.audience).extract(dead_letter.sync_date)
-    told = {
+    document = {
         "id": dead_letter.id,
         "audience": dead_letter.audience,
         "sync_date": dead_letter.sync_date.isoformat(),
@@ -88,7 +81,7 @@ def as_json(settings: Settings, dead_letter: DeadLetter, *, show: bool = False) 
         "row": dead_letter.row,
         "query_id": dead_letter.query_id,
     }
-    return {**told, "payload": dead_letter.payload} if show else told
+    return {**document, "payload": dead_letter.payload} if show else document
 
 
 def literal(value: object) -> str:
@@ -106,6 +99,11 @@ def key(settings: Settings, dead_letter: DeadLetter) -> str:
     if dead_letter.key is None:
         return ""
     return dead_letter.key if settings.file.log_personal_data else masked(dead_letter.key)
+
+
+def _reason(dead_letter: DeadLetter) -> str:
+    """Return the reason, behind the column that is to blame."""
+    return " ".join(filter(None, (dead_letter.column, dead_letter.reason)))
 
 
 def redacted(settings: Settings, text: str) -> str:

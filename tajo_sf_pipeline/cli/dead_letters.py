@@ -54,9 +54,9 @@ def list_letters(
     """List letters, the latest first, and count them by reason."""
     settings = workspace.load(config)
     dead_letters = _dead_letters(settings)
-    wanted = _filter((), audience, reason, day, kind, _state(state))
-    found = dead_letters.find(wanted, limit=limit or -1)
-    reasons, total = dead_letters.reasons(wanted), dead_letters.count(wanted)
+    chosen = _filter((), audience, reason, day, kind, _state(state))
+    latest = dead_letters.find(chosen, limit=limit or -1)
+    reasons, total = dead_letters.reasons(chosen), dead_letters.count(chosen)
     if as_json:
         counted = [
             {
@@ -66,16 +66,16 @@ def list_letters(
             }
             for (column, text), count in reasons.items()
         ]
-        listed = [dead_letter_rendering.as_json(settings, dead_letter) for dead_letter in found]
+        listed = [dead_letter_rendering.as_json(settings, dead_letter) for dead_letter in latest]
         print_json({"total": total, "reasons": counted, "letters": listed})
         return
     if not total:
         console.print("no dead letters" if state == "all" else f"no dead letters are {state}")
         return
     dead_letter_rendering.show_reasons(settings, reasons)
-    dead_letter_rendering.show_letters(settings, found)
-    if len(found) < total:
-        console.print(f"\nand {total - len(found):,} more: --limit 0 shows all")
+    dead_letter_rendering.show_table(settings, latest)
+    if len(latest) < total:
+        console.print(f"\nand {total - len(latest):,} more: --limit 0 shows all")
 
 
 @app.command()
@@ -86,12 +86,12 @@ def show(
 ) -> None:
     """Show all of one letter: the row as it came from the source, as it was sent, and why not."""
     settings = workspace.load(config)
-    [dead_letter] = _found(settings, Filter((number,)))
+    [dead_letter] = _find(settings, Filter((number,)))
     paths = Paths(settings.home, dead_letter.audience)
     row = source_row(paths, dead_letter)
     if as_json:
-        told = dead_letter_rendering.as_json(settings, dead_letter, show=True)
-        print_json({**told, "source": row if isinstance(row, dict) else None})
+        document = dead_letter_rendering.as_json(settings, dead_letter, show=True)
+        print_json({**document, "source": row if isinstance(row, dict) else None})
         return
     for name, value in dead_letter_rendering.described(dead_letter, paths).items():
         console.print(f"[bold]{name:<10}[/] ", end="")
@@ -138,8 +138,8 @@ def replay(
         print_json({"runs": [one.as_json() for one in outcomes], "letters": states})
     else:
         show_outcomes(outcomes)
-        told = ", ".join(f"{count:,} {state}" for state, count in states.items())
-        console.print(f"\n{len(chosen):,} dead letters replayed: {told}", highlight=False)
+        counts = ", ".join(f"{count:,} {state}" for state, count in states.items())
+        console.print(f"\n{len(chosen):,} dead letters replayed: {counts}", highlight=False)
     raise typer.Exit(exit_code(outcomes))
 
 
@@ -159,12 +159,12 @@ def discard(
     An event that may have arrived is not sent again whatever becomes of it in the source.
     """
     settings = workspace.load(config)
-    wanted = _filter(ids or (), audience, reason, day, kind, "open")
-    if wanted == Filter(state="open"):
+    which = _filter(ids or (), audience, reason, day, kind, "open")
+    if which == Filter(state="open"):
         raise ConfigurationError(
             "TAJO-156", "no letter is named", "Give their numbers, or --audience, --reason, --date."
         )
-    chosen = _open(settings, wanted)
+    chosen = _open(settings, which)
     if not (ids or yes) and not typer.confirm(f"Discard {len(chosen):,} letters?", err=True):
         raise ConfigurationError("TAJO-133", "nothing was changed", "Answer yes, or give --yes.")
     _dead_letters(settings).end([dead_letter.id for dead_letter in chosen], "discarded")
@@ -196,39 +196,38 @@ def _filter(
 def _state(text: str) -> State | None:
     if text == "all":
         return None
-    for state in STATES:
-        if state == text:
-            return state
+    if text in STATES:
+        return text
     raise ConfigurationError(
         "TAJO-109", f"there is no state {text!r}", f"Choose all, {', '.join(STATES)}."
     )
 
 
-def _found(settings: Settings, wanted: Filter) -> list[DeadLetter]:
-    found = _dead_letters(settings).find(wanted)
-    missing = sorted(set(wanted.ids) - {dead_letter.id for dead_letter in found})
-    if missing or not found:
+def _find(settings: Settings, which: Filter) -> list[DeadLetter]:
+    dead_letters = _dead_letters(settings).find(which)
+    missing = sorted(set(which.ids) - {dead_letter.id for dead_letter in dead_letters})
+    if missing or not dead_letters:
         what = f"number {', '.join(map(str, missing))}" if missing else "of that kind"
         raise ConfigurationError(
             "TAJO-156", f"there is no dead letter {what}", "`tajo dead-letters list` shows them."
         )
-    return found
+    return dead_letters
 
 
-def _open(settings: Settings, wanted: Filter) -> list[DeadLetter]:
-    """Return open letters; one that is named and is not open is an error, not left out."""
-    if not wanted.ids:
-        return _found(settings, wanted)
-    found = _found(settings, Filter(wanted.ids))
-    closed = [dead_letter for dead_letter in found if dead_letter.state != "open"]
+def _open(settings: Settings, which: Filter) -> list[DeadLetter]:
+    """Return open dead letters; one that is named and is not open is an error, not left out."""
+    if not which.ids:
+        return _find(settings, which)
+    named = _find(settings, Filter(which.ids))
+    closed = [dead_letter for dead_letter in named if dead_letter.state != "open"]
     if closed:
-        told = ", ".join(f"{dead_letter.id} is {dead_letter.state}" for dead_letter in closed)
+        states = ", ".join(f"{dead_letter.id} is {dead_letter.state}" for dead_letter in closed)
         raise ConfigurationError(
             "TAJO-157",
-            f"not open any more: {told}",
+            f"not open any more: {states}",
             "`tajo dead-letters list` shows the open ones.",
         )
-    return found
+    return named
 
 
 def _release(settings: Settings, chosen: list[DeadLetter]) -> None:
@@ -242,7 +241,7 @@ def _release(settings: Settings, chosen: list[DeadLetter]) -> None:
 
 
 def _after(settings: Settings, chosen: list[DeadLetter], outcomes: list[Outcome]) -> dict[str, int]:
-    """Count what became of the letters; those that nobody wrote again were not in the source."""
+    """Count what became of dead letters; those that nobody wrote again were not in the source."""
     dead_letters = _dead_letters(settings)
     done = {
         (one.audience, one.day): one.summary.run_id for one in outcomes if one.summary is not None
@@ -259,16 +258,13 @@ def _after(settings: Settings, chosen: list[DeadLetter], outcomes: list[Outcome]
         != dead_letter.run_id
     ]
     dead_letters.end(unseen, "replayed")
-    counted: dict[str, int] = {}
-    for dead_letter in now.values():
-        state = (
-            "not in the source any more" if dead_letter.id in unseen else _TOLD[dead_letter.state]
-        )
-        counted[state] = counted.get(state, 0) + 1
-    return counted
+    return Counter(
+        _OUTCOMES["replayed" if dead_letter.id in unseen else dead_letter.state]
+        for dead_letter in now.values()
+    )
 
 
-_TOLD = {
+_OUTCOMES = {
     "open": "still open",
     "accepted": "accepted",
     "left": "not in the source any more",

@@ -62,9 +62,9 @@ def demo(
         second = list(run_all(settings, chosen, today))
         contacts = _contacts(settings)
         if as_json:
-            told = {"first": first, "second": second}
-            runs = {name: [one.as_json() for one in outcomes] for name, outcomes in told.items()}
-            print_json({"tables": tables, **runs, "contacts": contacts})
+            runs = {"first": first, "second": second}
+            documents = {name: [one.as_json() for one in run] for name, run in runs.items()}
+            print_json({"tables": tables, **documents, "contacts": contacts})
         else:
             _show(settings, tables, first, second, contacts)
             _show_next(settings, sandbox, keep=keep)
@@ -175,7 +175,7 @@ def _contacts_table(contacts: list[dict[str, Any]]) -> Table:
 
 def _show_next(settings: Settings, sandbox: Sandbox, *, keep: bool) -> None:
     dagster = Path(sys.executable).parent / "dagster"
-    shown = os.path.relpath(dagster) if dagster.is_relative_to(Path.cwd()) else dagster
+    program = os.path.relpath(dagster) if dagster.is_relative_to(Path.cwd()) else dagster
     home = f"--home {os.path.relpath(sandbox.home)} --port {sandbox.snowflake_port}"
     console.print("\n[bold]Next[/]")
     if keep:
@@ -188,7 +188,7 @@ def _show_next(settings: Settings, sandbox: Sandbox, *, keep: bool) -> None:
     console.print(
         f"  TAJO_CONFIG=$PWD/{os.path.relpath(settings.path)} "
         f"DAGSTER_HOME=$PWD/{os.path.relpath(settings.dagster_home)} "
-        f"{shown} dev -m tajo_sf_pipeline.definitions",
+        f"{program} dev -m tajo_sf_pipeline.definitions",
         highlight=False,
         soft_wrap=True,
     )

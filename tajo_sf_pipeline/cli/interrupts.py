@@ -11,7 +11,7 @@ _BY_SIGNAL = 128  # a shell adds the signal's number: 130 for Ctrl-C, 143 for SI
 
 @contextmanager
 def orderly() -> Iterator[Callable[[], int]]:
-    """Raise `KeyboardInterrupt` at SIGTERM too; give what says the exit code of what came.
+    """Raise `KeyboardInterrupt` at SIGTERM too; yield what returns the exit code of the first.
 
     Dagster and Snowflake's driver put their own handlers in our place while they work, so the
     signals are counted where Python itself writes them down.
@@ -19,24 +19,24 @@ def orderly() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: _BY_SIGNAL + signal.SIGINT
         return
-    came, noted = os.pipe()
-    os.set_blocking(came, False)
-    os.set_blocking(noted, False)
-    other_notes = signal.set_wakeup_fd(noted, warn_on_full_buffer=False)
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    other_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     other_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield lambda: _BY_SIGNAL + _first(came)
+        yield lambda: _BY_SIGNAL + _first(reader)
     finally:
         signal.signal(signal.SIGTERM, other_handler or signal.SIG_DFL)
-        signal.set_wakeup_fd(other_notes)
-        os.close(came)
-        os.close(noted)
+        signal.set_wakeup_fd(other_writer)
+        os.close(reader)
+        os.close(writer)
 
 
-def _first(came: int) -> int:
-    """Read which came first: the driver's SIGTERM is passed on as a Ctrl-C."""
+def _first(reader: int) -> int:
+    """Return which came first: the driver's SIGTERM is passed on as a Ctrl-C."""
     try:
-        numbers = os.read(came, 4096)
+        numbers = os.read(reader, 4096)
     except BlockingIOError:
         numbers = b""
     ending = (number for number in numbers if number in (signal.SIGINT, signal.SIGTERM))

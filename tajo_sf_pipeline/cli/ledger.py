@@ -1,5 +1,7 @@
 """`tajo ledger`: what Brevo has accepted, copied and put back; and what is known of one row."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -26,10 +28,9 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy an audience's ledger; what it has in flight is settled by its next run, not copied."""
-    paths = _places(name, config)
-    with one_writer(paths.ledger):
-        LedgerFile(paths.ledger).backup(copy)
-    _tell(f"{paths.ledger} -> {copy}", {"audience": name, "copy": str(copy)}, as_json=as_json)
+    with _locked(name, config) as ledger:
+        LedgerFile(ledger).backup(copy)
+    _print(f"{ledger} -> {copy}", {"audience": name, "copy": str(copy)}, as_json=as_json)
 
 
 @app.command()
@@ -40,10 +41,9 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Put a copy in the place of an audience's ledger, which is kept beside it."""
-    paths = _places(name, config)
-    with one_writer(paths.ledger):
-        LedgerFile(paths.ledger).restore(copy)
-    _tell(f"{copy} -> {paths.ledger}", {"audience": name, "copy": str(copy)}, as_json=as_json)
+    with _locked(name, config) as ledger:
+        LedgerFile(ledger).restore(copy)
+    _print(f"{copy} -> {ledger}", {"audience": name, "copy": str(copy)}, as_json=as_json)
 
 
 @app.command()
@@ -56,22 +56,26 @@ def show(
     """Show what Brevo accepted of one row, last and before, and which source row it came from."""
     settings = workspace.load(config)
     known = state_of(settings).ledger(catalog.load(settings).named(name).name).history(key)
-    told = asdict(known) if known else {}
+    values = asdict(known) if known else {}
     if as_json:
-        print_json(told)
+        print_json(values)
         return
-    for what, value in told.items():
+    for what, value in values.items():
         console.print(f"{what:<16} {value}", highlight=False, markup=False, soft_wrap=True)
-    if not told:
+    if not values:
         console.print("Brevo has accepted no row of that key from this audience.")
 
 
-def _places(name: str, config: Path | None) -> Paths:
+@contextmanager
+def _locked(name: str, config: Path | None) -> Iterator[Path]:
+    """Keep other writers from an audience's ledger; yield its path."""
     settings = workspace.load(config)
-    return Paths(settings.home, catalog.load(settings).named(name).name)
+    ledger = Paths(settings.home, catalog.load(settings).named(name).name).ledger
+    with one_writer(ledger):
+        yield ledger
 
 
-def _tell(text: str, document: dict[str, str], *, as_json: bool) -> None:
+def _print(text: str, document: dict[str, str], *, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:

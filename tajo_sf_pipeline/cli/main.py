@@ -67,33 +67,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0 done, 1 rows failed, 2 usage or configuration, 3 authentication or permission, 4 a guard,
     5 an outage or somebody else at work, 6 this machine's storage, 70 a defect of ours.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with logs.instead_of_text(workspace.log_format()):
-            _run(given)
+            _run(words)
     except TajoError as error:  # TAJO_LOG itself
-        sys.exit(_tell(error, as_json="--json" in given))
+        sys.exit(_print_error(error, as_json="--json" in words))
 
 
-def _run(given: list[str]) -> None:
+def _run(words: list[str]) -> None:
     try:
-        app(given)  # ends by itself, with 2 where the command line is wrong
+        app(words)  # ends by itself, with 2 where the command line is wrong
     except TajoError as error:
-        sys.exit(_tell(error, as_json="--json" in given))
+        sys.exit(_print_error(error, as_json="--json" in words))
     except Exception as error:  # noqa: BLE001 - the boundary: everything else is our defect
         if (storage := beneath(error)) is not None:
-            sys.exit(_tell(storage, as_json="--json" in given))
-        sys.exit(_tell_defect(error))
+            sys.exit(_print_error(storage, as_json="--json" in words))
+        sys.exit(_print_defect(error))
 
 
-def _tell(error: TajoError, *, as_json: bool) -> int:
+def _print_error(error: TajoError, *, as_json: bool) -> int:
     if as_json:
         print_json({"error": error.as_json()})
     errors.print(f"{error}", style="red", markup=False, highlight=False, soft_wrap=True)
     return error.exit_code
 
 
-def _tell_defect(error: Exception) -> int:
+def _print_defect(error: Exception) -> int:
     log = workspace.home() / "logs" / "defect.log"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")

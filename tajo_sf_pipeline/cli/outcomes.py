@@ -1,4 +1,4 @@
-"""What became of a run that a command made, and how the terminal tells it."""
+"""What became of a run that a command made, and how the terminal shows it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -89,5 +89,5 @@ def show_outcomes(outcomes: list[Outcome], title: str | None = None) -> None:
         console.print(runs_table(title, done))
     for outcome in outcomes:
         if outcome.problem is not None:
-            told = f"{outcome.audience} {outcome.day}: {outcome.problem}"
-            errors.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
+            line = f"{outcome.audience} {outcome.day}: {outcome.problem}"
+            errors.print(line, style="red", markup=False, highlight=False, soft_wrap=True)

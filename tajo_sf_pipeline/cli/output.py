@@ -49,15 +49,15 @@ def runs_table(title: str | None, summaries: list[Summary]) -> Table:
         summary.as_json() | {"mapped": summary.extracted - summary.rejected}
         for summary in summaries
     ]
-    shown = [
+    columns = [
         name for name in _COLUMNS if name not in _SHOWN_IF_ANY or any(row[name] for row in rows)
     ]
     table.add_column("audience", no_wrap=True)
     table.add_column("sync date", no_wrap=True)
-    for name in shown:
+    for name in columns:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for row in rows:
-        numbers = (_number(row[name]) for name in shown)
+        numbers = (_number(row[name]) for name in columns)
         table.add_row(row["audience"], row["sync_date"], *numbers)
     return table
 
@@ -75,7 +75,7 @@ def _number(value: float) -> str:
 
 
 class Bars:
-    """Progress bars of steps that tell how many rows of how many they have done."""
+    """Progress bars of steps that report how many rows of how many they have done."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -69,13 +69,13 @@ def plan(
     settings = workspace.load(config)
     chosen = [catalog.load(settings).named(audience)]
     days = chosen_days(settings, day, first, last)
-    found = dry_runs(settings, chosen, days, full=full, accept=tuple(accept or ()), kept=kept)
+    plans = dry_runs(settings, chosen, days, full=full, accept=tuple(accept or ()), kept=kept)
     if as_json and first is None:
-        [only] = found
+        [only] = plans
         print_json(only.as_json() if isinstance(only, DryRun) else {"error": only[2].as_json()})
     else:
-        show(found, as_json=as_json)
-    raise typer.Exit(exit_code(found))
+        show(plans, as_json=as_json)
+    raise typer.Exit(exit_code(plans))
 
 
 Failed = tuple[Audience, date, TajoError]
@@ -90,8 +90,8 @@ def dry_runs(
     accept: tuple[str, ...],
     kept: bool = False,
 ) -> list[DryRun | Failed]:
-    """Plan every audience on every day, each beside Brevo as it is now, not after the others."""
-    found: list[DryRun | Failed] = []
+    """Plan every audience on every day, each against Brevo as it is now, not after the others."""
+    plans: list[DryRun | Failed] = []
     with orderly() as signalled, bars() as drawn:
         try:
             for day, path in days:
@@ -108,18 +108,18 @@ def dry_runs(
                         progress=drawn.of,
                     )
                     try:
-                        found.append(dry_run(partition, kept=kept))
+                        plans.append(dry_run(partition, kept=kept))
                     except TajoError as error:
-                        found.append((audience, day, error))
+                        plans.append((audience, day, error))
         except KeyboardInterrupt:
             errors.print("stopped; a plan writes nothing, so nothing was sent", style="red")
             raise typer.Exit(signalled()) from None
-    return found
+    return plans
 
 
-def exit_code(found: Iterable[DryRun | Failed]) -> int:
+def exit_code(plans: Iterable[DryRun | Failed]) -> int:
     codes = [0]
-    for one in found:
+    for one in plans:
         if not isinstance(one, DryRun):
             codes.append(one[2].exit_code)
         elif one.stop is not None:
@@ -129,23 +129,23 @@ def exit_code(found: Iterable[DryRun | Failed]) -> int:
     return max(codes)
 
 
-def show(found: Sequence[DryRun | Failed], *, as_json: bool) -> None:
+def show(plans: Sequence[DryRun | Failed], *, as_json: bool) -> None:
     """Print plans in full, or a line for each date of a range, and what they come to together."""
     if as_json:
-        print_json([_as_json(one) for one in found])
+        print_json([_as_json(one) for one in plans])
         return
-    many = len({one.day if isinstance(one, DryRun) else one[1] for one in found}) > 1
-    for one in found:
+    many = len({one.day if isinstance(one, DryRun) else one[1] for one in plans}) > 1
+    for one in plans:
         if isinstance(one, DryRun):
             if not many:
                 _show_one(one)
         else:
             audience, day, error = one
-            told = f"{audience.name} {day}: {error}\n"
-            errors.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
-    plans = [one for one in found if isinstance(one, DryRun)]
-    if len(plans) > 1:
-        _show_total(plans)
+            line = f"{audience.name} {day}: {error}\n"
+            errors.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    complete = [one for one in plans if isinstance(one, DryRun)]
+    if len(complete) > 1:
+        _show_total(complete)
 
 
 def _as_json(one: DryRun | Failed) -> dict[str, Any]:
@@ -173,21 +173,21 @@ def _show_one(one: DryRun) -> None:
     )
     table = plain_table()
     table.show_header = False
-    for action, told in _ACTIONS.items():
+    for action, text in _ACTIONS.items():
         if one.plan[action] or action in ("create", "update", "unchanged"):
             examples = ", ".join(one.plan["others"].get(action, [])[:2])
-            table.add_row(f"  {one.plan[action]:,}", told, escape(examples))
+            table.add_row(f"  {one.plan[action]:,}", text, escape(examples))
     table.add_row(f"  {one.rejected:,}", "rejected by the mapping", "")
     table.columns[0].justify = "right"
     console.print(table)
-    _show_ways(one)
+    _show_routes(one)
     _show_rejects(one)
     _show_sample(one)
     _show_verdict(one)
     console.print()
 
 
-def _show_ways(one: DryRun) -> None:
+def _show_routes(one: DryRun) -> None:
     if not one.plan["ways"]:
         return
     table = plain_table("How")
@@ -198,9 +198,9 @@ def _show_ways(one: DryRun) -> None:
         table.add_row(*numbers, escape(route["list"] or ""), route["why"])
     console.print(table)
     cost = one.estimate
-    told = "less than a minute" if cost.minutes < 1 else f"about {cost.minutes:,.0f} minutes"
+    time = "less than a minute" if cost.minutes < 1 else f"about {cost.minutes:,.0f} minutes"
     console.print(
-        f"About {cost.api_calls:,} API calls, {told} at the account's limits; the time in which "
+        f"About {cost.api_calls:,} API calls, {time} at the account's limits; the time in which "
         "Brevo applies an import comes on top.",
         highlight=False,
     )
@@ -248,8 +248,8 @@ def _show_total(plans: Sequence[DryRun]) -> None:
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for one in plans:
         numbers = [one.extracted, one.rejected, *(one.plan[name] for name in names)]
-        told = [f"{number:,}" for number in [*numbers, one.estimate.api_calls]]
-        table.add_row(one.audience, one.day.isoformat(), *told)
+        texts = [f"{number:,}" for number in [*numbers, one.estimate.api_calls]]
+        table.add_row(one.audience, one.day.isoformat(), *texts)
     console.print(table)
     for one in plans:
         if one.stop is not None or one.problems:

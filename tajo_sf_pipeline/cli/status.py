@@ -63,9 +63,9 @@ class Status:
         if self.run.outcome != "done":
             return self.run.outcome.replace("_", " ")
         sent = self.run.confirmed + self.run.removed + self.run.retried
-        told = f"{sent:,} sent" if sent else "no change"
+        good = f"{sent:,} sent" if sent else "no change"
         bad = {"failed": self.run.failed, "pending": self.run.pending}
-        return ", ".join([told, *(f"{count:,} {name}" for name, count in bad.items() if count)])
+        return ", ".join([good, *(f"{count:,} {name}" for name, count in bad.items() if count)])
 
     def as_json(self) -> dict[str, Any]:
         reached = self.standing.reached
@@ -99,23 +99,23 @@ def status(
     settings = workspace.load(config)
     loaded = catalog.load(settings)
     chosen = [loaded.named(audience)] if audience else list(loaded)
-    found = _found(settings, chosen, datetime.now(UTC))
+    statuses = _statuses(settings, chosen, datetime.now(UTC))
     if as_json:
-        print_json([one.as_json() for one in found])
+        print_json([one.as_json() for one in statuses])
         return
     table = plain_table()
     for name in _COLUMNS:
         numeric = name in _NUMBERS
         table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "result")
-    for one in found:
+    for one in statuses:
         table.add_row(*_row(settings, one))
     console.print(table)
-    for one in found:
-        for told in _advice(one):
-            console.print(f"{one.audience.name}: {told}", highlight=False, soft_wrap=True)
+    for one in statuses:
+        for advice in _advice(one):
+            console.print(f"{one.audience.name}: {advice}", highlight=False, soft_wrap=True)
 
 
-def _found(settings: Settings, chosen: list[Audience], now: datetime) -> list[Status]:
+def _statuses(settings: Settings, chosen: list[Audience], now: datetime) -> list[Status]:
     # Dagster costs two seconds: only who asks pays for it.
     from tajo_sf_pipeline.defs.audience_health import opened, standing
 
@@ -162,14 +162,14 @@ def _row(settings: Settings, one: Status) -> tuple[str, ...]:
 
 
 def _advice(one: Status) -> list[str]:
-    """Say what a person should look at."""
-    told = []
+    """Return what a person should look at, a line each."""
+    lines = []
     if one.age is not None and not one.fresh:
-        told.append(
+        lines.append(
             f"its data is {written(one.age)} old, {written(one.standing.max_age)} are allowed"
         )
     if one.in_flight:
-        told.append(f"{one.in_flight:,} rows are in flight; the next run finds out about them")
+        lines.append(f"{one.in_flight:,} rows are in flight; the next run finds out about them")
     if one.standing.failures:
-        told.append(f"{one.standing.failures} runs failed since the last good one: see their logs")
-    return told
+        lines.append(f"{one.standing.failures} runs failed since the last good one: see their logs")
+    return lines

@@ -25,7 +25,7 @@ _BODY_REFUSED = (_BAD_REQUEST, _TOO_LARGE)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A window that Brevo applies in the background."""
+    """A batch that Brevo applies in the background."""
 
     number: int
     rows: pa.Table
@@ -129,14 +129,16 @@ class Background:
 def settle(delivery: Delivery, ended: Sequence[tuple[Started, imports.Finished]]) -> None:
     """Read what became of the rows of processes that have ended, and write it down at once.
 
-    Where Brevo does not give a report, nothing of the import is confirmed: the rows are pending
-    and the window stays open, for the next run to settle.
+    Where Brevo has no report, nothing of the import is confirmed: the rows are pending and the
+    batch stays open, for the next run to settle.
     """
-    known = {started.number: _answer(delivery, started, process) for started, process in ended}
-    answers = {number: answer for number, answer in known.items() if answer is not None}
-    for started, _ in ended:
-        if started.number not in answers:
+    answers: dict[int, Answer] = {}
+    for started, process in ended:
+        answer = _answer(delivery, started, process)
+        if answer is None:
             delivery.receipt.wait_for(started.rows)
+        else:
+            answers[started.number] = answer
     if answers:
         delivery.settle(*answers.values())
     for number in answers:
@@ -157,12 +159,14 @@ def _answer(delivery: Delivery, started: Started, ended: imports.Finished) -> An
 
 
 def _named(rows: pa.Table, named: Mapping[str, str]) -> dict[str, str]:
-    """Find the rows that reports name: e-mails in lower case, phone numbers as digits."""
+    """Return the rows that reports name: e-mails in lower case, phone numbers as digits."""
     if not named:
         return {}
-    names = {key: key.lower().removeprefix("+") for key in rows["_key"].to_pylist()}
-    found = {key: named.get(name, named.get(key.lower())) for key, name in names.items()}
-    return {key: reason for key, reason in found.items() if reason is not None}
+    names = {key: key.lower() for key in rows["_key"].to_pylist()}
+    reasons = {
+        key: named.get(name.removeprefix("+"), named.get(name)) for key, name in names.items()
+    }
+    return {key: reason for key, reason in reasons.items() if reason is not None}
 
 
 def pauses() -> Iterator[float]:

@@ -12,17 +12,17 @@ def make_campaign(delivery: Delivery, *, path: Lane) -> None:
 
     What was made is in the ledger, so that Brevo is not asked again in every run.
     """
-    wanted = delivery.audience.destination.campaign
-    if wanted is None:
+    campaign = delivery.audience.destination.campaign
+    if campaign is None:
         return
-    sends = wanted.send and path != "backfill"
-    known = delivery.ledger.campaign(wanted.name)
-    if known is not None and (known.sent or not sends):
+    sends = campaign.send and path != "backfill"
+    recorded = delivery.ledger.campaign(campaign.name)
+    if recorded is not None and (recorded.sent or not sends):
         return
-    number = campaigns.draft(delivery.client, wanted, sorted(delivery.list_ids.values()))
-    delivery.ledger.made_campaign(wanted.name, number, sent=False)
+    number = campaigns.draft(delivery.client, campaign, sorted(delivery.list_ids.values()))
+    delivery.ledger.record_campaign(campaign.name, number, sent=False)
     if sends:
         # After a lost answer it is on its way: it is not a draft any more.
         if campaigns.status(delivery.client, number) == _DRAFT:
             campaigns.send(delivery.client, number)
-        delivery.ledger.made_campaign(wanted.name, number, sent=True)
+        delivery.ledger.record_campaign(campaign.name, number, sent=True)

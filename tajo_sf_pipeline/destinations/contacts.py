@@ -7,6 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from tajo_sf_pipeline.audience.destination import ContactsDestination
+from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
 from tajo_sf_pipeline.brevo import attributes, imports, limits, lists, verify
@@ -41,14 +42,13 @@ class ContactsWriter(Writer):
         return None
 
     def route(self, category: str, list_name: str | None, rows: int) -> tuple[Route, str]:
-        if category == "leave" and self.audience.on_leave == "remove_from_list":
-            if self.audience.key != "sms":
+        match _change(self.audience, category):
+            case "remove_from_list" if self.audience.key != "sms":
                 return LIST_REMOVE, f"lists take {LIST_REMOVE.rows} contacts off at a time"
-            return SINGLE, "what leaves needs a call of its own"
-        if category == "leave" and self.audience.on_leave == "delete":
-            return SINGLE, "what leaves needs a call of its own"
-        if category == "flags":
-            return SINGLE, "an import has no flags for a single contact"
+            case "remove_from_list" | "delete":
+                return SINGLE, "what leaves needs a call of its own"
+            case "flags":
+                return SINGLE, "an import has no flags for a single contact"
         if rows <= FEW:
             return SINGLE, _FEW_OF_A_KIND
         if self.audience.destination.list_from is not None and list_name is None:
@@ -105,6 +105,11 @@ class ContactsWriter(Writer):
         make_campaign(delivery, path=lane)
 
 
+def _change(audience: Audience, category: str) -> str:
+    """Return what befalls the rows of a category: those that leave, as `on_leave` says."""
+    return audience.on_leave if category == "leave" else category
+
+
 class _ContactsSender:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
@@ -125,15 +130,13 @@ class _ContactsSender:
         self, part: Part, rows: Iterator[pa.RecordBatch]
     ) -> Iterator[tuple[pa.Table, bytes]]:
         delivery = self._delivery
-        audience, leaving = delivery.audience, part.category == "leave"
-        joins = delivery.list_of(part)
+        change, joins = _change(delivery.audience, part.category), delivery.list_of(part)
         return imports.bodies(
             rows,
             # An import needs a list: leavers name the one that they are taken off at its end.
             delivery.own_list if joins is None else (joins,),
-            clear=audience.clears or (leaving and audience.on_leave == "clear_attributes"),
-            email_blacklist=part.category == "blocklist"
-            or (leaving and audience.on_leave == "blocklist"),
+            clear=delivery.audience.clears or change == "clear_attributes",
+            email_blacklist=change == "blocklist",
             notify_url=delivery.notify_url,
         )
 

@@ -1,7 +1,7 @@
-"""What every way to Brevo needs, and the one place where what became of rows is written down."""
+"""What every route to Brevo needs, and the one place where what became of rows is written down."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ from tajo_sf_pipeline.planning.plan import Part
 from tajo_sf_pipeline.state import failpoints
 from tajo_sf_pipeline.state.base import DeadLetters, InFlightBatch, Journal, Ledger
 from tajo_sf_pipeline.state.dead_letters import UNCERTAIN, VALIDATION
+from tajo_sf_pipeline.storage.arrow_file import rows_of
 
 _FROM_EXTRACT = pa.array(["create", "update"])
 
@@ -81,9 +82,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One run's way to Brevo. `progress` is told how many rows are settled.
+    """What one run sends to Brevo. `progress` is called with how many rows are settled.
 
-    `list_ids` gives the list of each value of `list_from`; that of None is the destination's own.
+    `list_ids` has the list of each value of `list_from`; that of None is the destination's own.
     """
 
     client: Client
@@ -104,8 +105,15 @@ class Delivery:
     progress: Callable[[int], None] = lambda _settled: None
     receipt: Receipt = field(default_factory=Receipt)
 
+    def batches(self, part: Part, size: int) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the rows of a part by `size`, with the number that the first of them has."""
+        end = part.first + part.rows
+        for first in range(part.first, end, size):
+            count = min(size, end - first)
+            yield first, pa.Table.from_batches(rows_of(self.plan, first, count))
+
     def begin(self, part: Part, first: int, rows: int, body: bytes) -> int:
-        """Write a window down before its call goes out; give its number."""
+        """Write a batch down before its call goes out; return its number."""
         return self.journal.begin(
             InFlightBatch(
                 number=0,
@@ -158,15 +166,15 @@ class Delivery:
         leaving: dict[int, list[str]] = {}
         for row in _leavers(_accepted(rows.select(["_key", "leaves", "action"]), reasons)):
             # A ledger of schema 1 did not note the list: it was the audience's own.
-            known = self.own_list if row["leaves"] is None else row["leaves"]
-            leaves = {*known, *self.own_list} if row["action"] == "remove" else known
-            for number in leaves:
+            leaves = self.own_list if row["leaves"] is None else row["leaves"]
+            also = self.own_list if row["action"] == "remove" else []
+            for number in {*leaves, *also}:
                 leaving.setdefault(number, []).append(row["_key"])
         stayed: dict[str, str] = {}
         for number, keys in sorted(leaving.items()):
-            told = lists.remove(self.client, number, keys, self.key)
+            failed = lists.remove(self.client, number, keys, self.key)
             # Not on the list, or no contact any more: it is as it should be.
-            stayed |= {key: why for key, why in told.items() if why != lists.NO_CHANGE}
+            stayed |= {key: why for key, why in failed.items() if why != lists.NO_CHANGE}
         return with_reasons(rows, reasons, stayed)
 
     @property
@@ -200,8 +208,8 @@ def with_reasons(rows: pa.Table, reasons: pa.Array, by_key: Mapping[str, str]) -
     """Add the reasons of some keys; one that is there already stays."""
     if not by_key:
         return reasons
-    found = pa.array([by_key.get(key) for key in rows["_key"].to_pylist()], pa.string())
-    return pc.coalesce(reasons, found)
+    added = pa.array([by_key.get(key) for key in rows["_key"].to_pylist()], pa.string())
+    return pc.coalesce(reasons, added)
 
 
 def _accepted(rows: pa.Table, reasons: pa.Array) -> pa.Table:
@@ -227,5 +235,5 @@ def _with_lists(rows: pa.Table, list_id: int | None) -> pa.Table:
 def _leavers(rows: pa.Table) -> list[dict[str, Any]]:
     """Return the rows that leave a list, or may: null where the ledger does not know which."""
     some = pc.greater(pc.fill_null(pc.list_value_length(rows["leaves"]), 1), 0)
-    found: list[dict[str, Any]] = rows.filter(some).to_pylist()
-    return found
+    leavers: list[dict[str, Any]] = rows.filter(some).to_pylist()
+    return leavers

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tajo_sf_pipeline.brevo import events, limits
 from tajo_sf_pipeline.destinations.base import Sender, Writer
@@ -11,7 +12,6 @@ from tajo_sf_pipeline.destinations.lookup import arrived
 from tajo_sf_pipeline.errors import TajoError, UncertainError
 from tajo_sf_pipeline.planning.plan import Part, Route
 from tajo_sf_pipeline.state import failpoints
-from tajo_sf_pipeline.storage.arrow_file import rows_of
 
 EVENTS = Route("events", rows=limits.BATCH_EVENTS, bucket="events")
 _HELD = "its answer was lost, and Brevo does not show it: it may have arrived"
@@ -35,22 +35,13 @@ class _EventsSender:
         self._delivery = delivery
 
     def send(self, part: Part) -> None:
-        send_events(self._delivery, part)
+        """Send in batches; one lost answer does not end the run, a second in a row is an outage."""
+        delivery, lost = self._delivery, False
+        for first, rows in delivery.batches(part, limits.BATCH_EVENTS):
+            lost = _send_batch(delivery, part, first, rows, lost_before=lost)
 
     def finish(self) -> None:
         """Every batch has its answer already."""
-
-
-def send_events(delivery: Delivery, part: Part) -> None:
-    """Send the events of a part in batches; of each it is known, or found out, whether it arrived.
-
-    One lost answer does not end the run; a second one in a row is an outage.
-    """
-    lost = False
-    for first in range(part.first, part.first + part.rows, limits.BATCH_EVENTS):
-        count = min(limits.BATCH_EVENTS, part.first + part.rows - first)
-        rows = pa.Table.from_batches(rows_of(delivery.plan, first, count))
-        lost = _send_batch(delivery, part, first, rows, lost_before=lost)
 
 
 def _send_batch(
@@ -78,15 +69,14 @@ def _send_batch(
 
 
 def settle_uncertain(delivery: Delivery, rows: pa.Table, error: UncertainError) -> None:
-    """Write down what an error tells of a batch, and find out about the rest.
+    """Write down what an error says of a batch, and find out about the rest.
 
     An event that Brevo shows has arrived. Of another, `on_uncertain` decides: it waits for a
     person (`hold`), or it is neither accepted nor refused and a later run sends it again.
     """
     clear = [i for i in range(rows.num_rows) if i not in error.uncertain | error.unsent]
-    known = _taken(rows, clear)
     reasons = pa.array([error.refused.get(index) for index in clear], pa.string())
-    delivery.settle(Answer(known, reasons))
+    delivery.settle(Answer(_taken(rows, clear), reasons))
     settle_by_lookup(delivery, _taken(rows, sorted(error.uncertain)))
     delivery.receipt.wait_for(_taken(rows, sorted(error.unsent)))
 
@@ -95,9 +85,9 @@ def settle_by_lookup(delivery: Delivery, rows: pa.Table) -> None:
     """Confirm the events that Brevo shows; hold the others, or let them be sent again."""
     if not rows.num_rows:
         return
-    there = arrived(delivery.client, rows["_payload"].to_pylist())
-    found, missing = _split(rows, there)
-    delivery.settle(Answer(found, no_reasons(found)))
+    in_brevo = pa.array(arrived(delivery.client, rows["_payload"].to_pylist()), pa.bool_())
+    there, missing = rows.filter(in_brevo), rows.filter(pc.invert(in_brevo))
+    delivery.settle(Answer(there, no_reasons(there)))
     if delivery.audience.on_uncertain == "hold":
         why = pa.repeat(pa.scalar(_HELD), missing.num_rows)
         delivery.settle(Answer(missing, why), held=True)
@@ -107,8 +97,3 @@ def settle_by_lookup(delivery: Delivery, rows: pa.Table) -> None:
 
 def _taken(rows: pa.Table, numbers: Sequence[int]) -> pa.Table:
     return rows.take(pa.array(numbers, pa.int64()))
-
-
-def _split(rows: pa.Table, chosen: Sequence[bool]) -> tuple[pa.Table, pa.Table]:
-    mask = pa.array(chosen, pa.bool_())
-    return rows.filter(mask), rows.filter(pa.array([not taken for taken in chosen], pa.bool_()))

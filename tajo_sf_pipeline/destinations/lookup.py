@@ -10,18 +10,16 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.brevo import contacts, events
 from tajo_sf_pipeline.brevo.client import Client
-from tajo_sf_pipeline.brevo.identifiers import Identifier, Kind
+from tajo_sf_pipeline.brevo.identifiers import TYPES, Identifier, Kind, key_of
 from tajo_sf_pipeline.errors import RefusedError
 
 # Up to here a call for each is cheaper than the account's pages of a thousand.
 _FEW = 100
-_PAGE = 1000  # the most that GET /contacts gives at once
-_KINDS: dict[str, Kind] = {"email_id": "email", "ext_id": "ext_id", "phone_id": "sms"}
 _Event = tuple[Any, ...]
 
 
 def arrived(client: Client, payloads: Sequence[str]) -> list[bool]:
-    """Tell of each event whether Brevo shows one like it: contact, name, moment, properties.
+    """Return of each event whether Brevo shows one like it: contact, name, moment, properties.
 
     Without a certain answer it is taken as not arrived.
     """
@@ -32,14 +30,14 @@ def arrived(client: Client, payloads: Sequence[str]) -> list[bool]:
     first, last = min(days) - timedelta(days=1), max(days) + timedelta(days=1)
     names = sorted({event["event_name"] for event in sent})
     try:
-        shown = {
+        in_brevo = {
             _identity(event["contact_id"], event)
             for event in events.happened(client, names, first, last)
             if event.get("contact_id") is not None  # of nobody: it cannot be told from others
         }
-        contacts_of = functools.cache(lambda told: _contact(client, json.loads(told)))
+        contact_of = functools.cache(lambda identifiers: _contact(client, json.loads(identifiers)))
         return [
-            _identity(contacts_of(json.dumps(event.get("identifiers") or {})), event) in shown
+            _identity(contact_of(json.dumps(event.get("identifiers") or {})), event) in in_brevo
             for event in sent
         ]
     except RefusedError:
@@ -49,26 +47,21 @@ def arrived(client: Client, payloads: Sequence[str]) -> list[bool]:
 def existing(client: Client, keys: pa.Array, kind: Kind) -> pa.Array:
     """Return those of the keys that are contacts in Brevo."""
     if len(keys) <= _FEW or kind != "email":
-        wanted = keys.to_pylist()
-        found = [key for key in wanted if contacts.get(client, Identifier(kind, key)) is not None]
-        return pa.array(found, pa.string())
+        asked = keys.to_pylist()
+        there = [key for key in asked if contacts.get(client, Identifier(kind, key)) is not None]
+        return pa.array(there, pa.string())
     unknown = set(keys.to_pylist())
-    found = []
-    for contact in client.pages("/contacts", "contacts", _PAGE, sort="asc"):
-        key = str(contact.get("email") or "").lower()
-        if key in unknown:
-            unknown.discard(key)
-            found.append(key)
-    return pa.array(sorted(found), pa.string())
+    held = {key for contact in contacts.every(client) if (key := key_of(contact, kind)) in unknown}
+    return pa.array(sorted(held), pa.string())
 
 
 def _contact(client: Client, identifiers: dict[str, Any]) -> Any:
     if "contact_id" in identifiers:
         return identifiers["contact_id"]
-    for name, kind in _KINDS.items():
+    for kind, name in TYPES.items():
         if name in identifiers:
-            found = contacts.get(client, Identifier(kind, str(identifiers[name])))
-            return found["id"] if found else None
+            contact = contacts.get(client, Identifier(kind, str(identifiers[name])))
+            return contact["id"] if contact else None
     return None
 
 
@@ -79,8 +72,8 @@ def _identity(contact: Any, event: dict[str, Any]) -> _Event:
 
 def _moment(text: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    whole = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return whole.astimezone(UTC).replace(microsecond=0)
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return zoned.astimezone(UTC).replace(microsecond=0)

@@ -31,11 +31,11 @@ class ObjectsWriter(Writer):
         return lookup.existing(connect(), keys, self.audience.key)
 
     def _start(self, delivery: Delivery, part: Part, rows: pa.Table, body: bytes) -> int:
-        assert self.audience.destination.object is not None
+        object_type = self.audience.destination.object
+        assert object_type is not None
         if part.route == DELETE:
-            keys = rows["_key"].to_pylist()
-            return objects.delete(delivery.client, self.audience.destination.object, keys)
-        return objects.start(delivery.client, self.audience.destination.object, body)
+            return objects.delete(delivery.client, object_type, rows["_key"].to_pylist())
+        return objects.start(delivery.client, object_type, body)
 
 
 def _bodies(part: Part, rows: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.Table, bytes]]:

@@ -13,7 +13,7 @@ from tajo_sf_pipeline.errors import MappingError
 class Preflight:
     """How many attributes would be written, which Brevo would ignore and why, one line each.
 
-    `error` tells all of them. `options` are what the account's category and multiple-choice
+    `error` names all of them. `options` are what the account's category and multiple-choice
     attributes take, labels too.
     """
 
@@ -26,24 +26,27 @@ class Preflight:
 def compare(client: Client, written: Sequence[WrittenColumn], *, create: bool) -> Preflight:
     """Compare with the account, in one call; `create` forgives what the sync would create."""
     account = attributes.of_account(client)
-    found = [problem for column in written if (problem := attributes.problem(column, account))]
-    wanted = {column.attribute for column in written}
-    wrong = [problem for problem in found if problem.kind == "conflict" or not create]
+    problems = [
+        problem
+        for problem in attributes.problems_of(written, account).values()
+        if problem.kind == "conflict" or not create
+    ]
+    names = {column.attribute for column in written}
     return Preflight(
         attributes=len(written),
-        problems=tuple(problem.text for problem in wrong),
-        error=_error(wrong),
+        problems=tuple(problem.text for problem in problems),
+        error=_error(problems),
         options={
             name: tuple(attributes.options_of(attribute))
             for name, attribute in account.items()
-            if name in wanted and _is_choice(attribute)
+            if name in names and _is_choice(attribute)
         },
     )
 
 
-def _error(wrong: Sequence[attributes.Problem]) -> MappingError | None:
+def _error(problems: Sequence[attributes.Problem]) -> MappingError | None:
     try:
-        attributes.raise_for(wrong)
+        attributes.raise_for(problems)
     except MappingError as error:
         return error
     return None

@@ -40,22 +40,21 @@ class ReadBack:
 
     def compare(self, delivery: Delivery, writer: Writer, plan: Plan, since: datetime) -> None:
         """Count, by attribute, the contacts whose value in Brevo is not what was sent."""
-        wanted = delivery.audience.verify
-        if wanted == "off":
+        if delivery.audience.verify == "off":
             return
-        rows = self._sampled() if wanted == "sample" else _every(delivery, plan)
-        found: Counter[str] = Counter()
+        all_rows = delivery.audience.verify != "sample"
+        counts: Counter[str] = Counter()
         try:
-            for table in rows:
+            for table in _every(delivery, plan) if all_rows else self._sampled():
                 different = writer.differences(delivery.client, table, since - _SKEW)
                 if different is None:
                     return
-                found.update(difference.attribute or _MISSING for difference in different)
+                counts.update(difference.attribute or _MISSING for difference in different)
                 self.verified += table.num_rows
         except VendorOutageError as error:
             # The rows are confirmed all the same: `verified` says how many were looked at.
             _log.warning("not all could be read back: %s", error)
-        self.differences = dict(sorted(found.items()))
+        self.differences = dict(sorted(counts.items()))
 
     def _sampled(self) -> Iterator[pa.Table]:
         if self._kept:

@@ -11,10 +11,9 @@ from tajo_sf_pipeline.destinations.delivery import Answer, Delivery
 from tajo_sf_pipeline.errors import RefusedError
 from tajo_sf_pipeline.planning.plan import Part
 from tajo_sf_pipeline.state import failpoints
-from tajo_sf_pipeline.storage.arrow_file import rows_of
 
 # Sent between two writes of the ledger; as many may be repeated after a crash.
-_WINDOW = 25
+_BATCH = 25
 _NOT_FOUND = 404
 Row = Mapping[str, Any]
 
@@ -24,11 +23,9 @@ def send(delivery: Delivery, part: Part) -> None:
 
     An error of any other kind settles what was sent before it, and goes on to the caller.
     """
-    for first in range(part.first, part.first + part.rows, _WINDOW):
-        count = min(_WINDOW, part.first + part.rows - first)
-        rows = pa.Table.from_batches(rows_of(delivery.plan, first, count))
+    for first, rows in delivery.batches(part, _BATCH):
         body = b"\n".join((payload or "").encode() for payload in rows["_payload"].to_pylist())
-        number = delivery.begin(part, first, count, body)
+        number = delivery.begin(part, first, rows.num_rows, body)
         reasons: list[str | None] = []
         try:
             for row in rows.to_pylist():
@@ -36,8 +33,8 @@ def send(delivery: Delivery, part: Part) -> None:
                 failpoints.reached("call.sent")
         finally:
             answered = rows.slice(0, len(reasons))
-            known = pa.array(reasons, pa.string())
-            delivery.settle(Answer(answered, known, delivery.list_of(part)))
+            answer = Answer(answered, pa.array(reasons, pa.string()), delivery.list_of(part))
+            delivery.settle(answer)
             # The call that an error has ended may have arrived.
             delivery.mark_unknown(rows.slice(len(reasons), 1), delivery.list_of(part))
             # What was not sent, or whose answer is not known, may be sent again: contacts are
@@ -79,15 +76,15 @@ def _write(delivery: Delivery, list_id: int | None, row: Row) -> None:
 def _leave(delivery: Delivery, row: Row) -> None:
     """Let a contact go as `on_leave` says; one that Brevo has no more is gone already."""
     identifier = delivery.identifier(row["_key"])
-    if delivery.audience.on_leave == "delete":
-        contacts.delete(delivery.client, identifier)
-        return
-    blocklist = delivery.audience.on_leave == "blocklist"
-    payload = row["_payload"].encode() if row["_payload"] and not blocklist else None
+    payload, flags = (row["_payload"] or "").encode(), None
+    match delivery.audience.on_leave:
+        case "delete":
+            contacts.delete(delivery.client, identifier)
+            return
+        case "blocklist":
+            flags = Flags(sms_blacklisted=True) if delivery.key == "sms" else Flags(True)
+            payload = b""
     leaves = delivery.own_list if row["leaves"] is None else row["leaves"]
-    flags = None
-    if blocklist:
-        flags = Flags(sms_blacklisted=True) if delivery.key == "sms" else Flags(True)
     if not (payload or leaves or flags):
         return
     try:

@@ -1,6 +1,6 @@
 """The seam of state: what a run remembers, and how one writer is ensured, wherever it is kept.
 
-`files` keeps it in files of one machine, `memory` for a test's own process. All of it may hold
+`files` keeps it in files of one machine. All of it may hold
 people's data. Where a verb raises, nothing is changed: `BusyError` while somebody else keeps the
 state, `LocalStorageError` where a disk is full, `ConfigurationError` where what is there is
 damaged or was written by a later version.
@@ -38,7 +38,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CampaignRecord:
     """A campaign in Brevo, by its id."""
 
     id: int
@@ -78,7 +78,7 @@ class Ledger(Protocol):
     def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open what is known: a connection in which the ledger's tables stand in `ledger`.
 
-        They are `rows`, `payloads`, `failed`, `guests` (who was on a list before), `campaigns`,
+        They are `rows`, `payloads`, `failed`, `guests` (pre-existing members), `campaigns`,
         `runs` and `watermark`; whoever asks makes tables of its own beside them.
         """
 
@@ -124,21 +124,21 @@ class Ledger(Protocol):
         """
 
     def has_snapshot(self, number: int) -> bool:
-        """Tell whether it is known who was on a list before the audience wrote to it."""
+        """Return whether it is known who was on a list before the audience wrote to it."""
 
     def snapshot_members(self, number: int, members: Sequence[str]) -> None:
         """Remember who is on a list already: a mirror leaves them there (S08)."""
 
-    def campaign(self, name: str) -> Made | None:
+    def campaign(self, name: str) -> CampaignRecord | None:
         """Return the campaign of a name, if it was made."""
 
-    def made_campaign(self, name: str, number: int, *, sent: bool) -> None:
+    def record_campaign(self, name: str, number: int, *, sent: bool) -> None:
         """Remember a campaign, so that no second one of its name is made."""
 
     def finish(
         self, summary: Summary, *, last_sync: datetime | None, newest: datetime | None
     ) -> None:
-        """Remember a run; a moment that is given moves the watermark, and never back."""
+        """Remember a run; a moment that is not None moves the watermark, and never back."""
 
     def last_sync(self) -> datetime | None:
         """Return how far the incremental path has come; None if it has never succeeded."""
@@ -147,7 +147,7 @@ class Ledger(Protocol):
         """Count the rows that Brevo holds because of this audience."""
 
     def is_news(self, mapped: Path) -> bool:
-        """Tell whether any mapped row says something that Brevo has not accepted as it is."""
+        """Return whether any mapped row says something that Brevo has not accepted as it is."""
 
     def lists_of(self, run_id: str) -> list[tuple[str | None, int, int]]:
         """Count the rows that a run put on each list: `list_from`'s value, the id, the rows."""
@@ -190,7 +190,7 @@ class DeadLetters(Protocol):
     """The rows of all audiences that the mapping or Brevo refused, until they are settled (S06).
 
     Each verb is one transaction, durable when it returns; any number of processes may call them.
-    `dead_letters` tells what opens a letter and what closes it.
+    `dead_letters` says what opens a dead letter and what closes it.
     """
 
     def add(
@@ -205,7 +205,7 @@ class DeadLetters(Protocol):
     ) -> None:
         """Keep refused rows: `key` and `reason`, and where known the others of `COLUMNS`.
 
-        A letter that exists counts one attempt more, however often the same run adds it.
+        A dead letter that exists counts one attempt more, however often the same run adds it.
         """
 
     def settle(
@@ -217,17 +217,17 @@ class DeadLetters(Protocol):
         pending: Sequence[str] = (),
         whole: bool = False,
     ) -> None:
-        """Close what a finished run has settled: open letters that it did not write again.
+        """Close what a finished run has settled: open dead letters that it did not write again.
 
         A row that is in `mapped` needs nothing any more, unless its answer is `pending`. Where the
         extract is the `whole` source (its query binds no window), a row that is not in it has left.
         """
 
     def close(self, keys: Sequence[str], *, audience: str, run_id: str) -> None:
-        """Mark the open letters of these keys as accepted, but for those that this run wrote."""
+        """Mark open dead letters of these keys as accepted, but for those that this run wrote."""
 
     def keys(self, audience: str, *, but_of_run: str | None = None) -> pa.Array:
-        """Return the keys of an audience's open letters, each once: the rows to be tried again."""
+        """Return the keys of an audience's open dead letters, each once: rows to be tried again."""
 
     def discarded(self, audience: str) -> pa.Table:
         """Return `key` and `fingerprint` of the rows that a person has given up as they were sent.
@@ -237,19 +237,19 @@ class DeadLetters(Protocol):
         """
 
     def find(self, wanted: Filter, *, limit: int = -1) -> list[DeadLetter]:
-        """Return the letters that a filter takes, the latest first; -1 sets no limit."""
+        """Return the dead letters that a filter takes, the latest first; -1 sets no limit."""
 
     def count(self, wanted: Filter) -> int:
-        """Count the letters that a filter takes."""
+        """Count the dead letters that a filter takes."""
 
     def reasons(self, wanted: Filter) -> dict[tuple[str, str], int]:
-        """Count the letters that a filter takes by column and reason, the most frequent first."""
+        """Count dead letters by column and reason, the most frequent first."""
 
     def end(self, ids: Sequence[int], state: Literal["discarded", "replayed"]) -> int:
-        """Close open letters as a person asked; return how many were open."""
+        """Close open dead letters as a person asked; return how many were open."""
 
     def prune(self, closed_before: datetime) -> int:
-        """Remove letters that were closed, and last refused, before a moment; return how many.
+        """Remove dead letters closed, and last refused, before a moment; return how many.
 
         Of what may have arrived and was discarded the key is kept: else it would be sent again.
         """
@@ -262,7 +262,7 @@ class State(Protocol):
         """Return an audience's ledger; to read one that is not there makes it."""
 
     def has_ledger(self, audience: str) -> bool:
-        """Tell whether an audience has a ledger: who only looks makes none."""
+        """Return whether an audience has a ledger: who only looks makes none."""
 
     def journal(self, audience: str) -> Journal:
         """Return an audience's journal, with what every earlier one has left unsettled."""
@@ -274,8 +274,8 @@ class State(Protocol):
     def writing(self, audience: str, run_id: str | None = None) -> AbstractContextManager[None]:
         """Be the audience's one writer, whichever process or thread asks.
 
-        Waits a little for another, then raises `BusyError` (TAJO-145); `run_id` is what whoever
-        waits is told of this writer, where that can be known. A writer that dies lets go.
+        Waits a little for another, then raises `BusyError` (TAJO-145); `run_id` names this writer
+        to whoever waits, where that can be known. A writer that dies lets go.
         """
 
     @property

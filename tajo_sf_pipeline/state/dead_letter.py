@@ -63,7 +63,7 @@ DO UPDATE SET
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A letter as it is kept; `row` counts in the extract that `query_id` made."""
+    """A dead letter as it is kept; `row` counts in the extract that `query_id` made."""
 
     id: int
     audience: str
@@ -86,12 +86,12 @@ class DeadLetter:
     @classmethod
     def of(cls, row: sqlite3.Row) -> Self:
         """Read a row of the store."""
-        told = {field.name: row[field.name] for field in fields(cls)}
+        values = {field.name: row[field.name] for field in fields(cls)}
         moments = {
-            name: datetime.fromtimestamp(told[name], UTC) if told[name] is not None else None
+            name: datetime.fromtimestamp(values[name], UTC) if values[name] is not None else None
             for name in ("first_at", "last_at", "closed_at")
         }
-        return cls(**{**told, **moments, "sync_date": date.fromisoformat(told["sync_date"])})
+        return cls(**{**values, **moments, "sync_date": date.fromisoformat(values["sync_date"])})
 
     @property
     def row_group(self) -> int | None:
@@ -101,7 +101,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which letters: all that is given must hold; `reason` is a part of it, whatever its case."""
+    """Which dead letters: all that is set must hold; `reason` is a part of it, in any case."""
 
     ids: tuple[int, ...] = ()
     audience: str | None = None
@@ -112,14 +112,14 @@ class Filter:
 
     def where(self) -> tuple[str, list[Any]]:
         """Return an SQL condition and its values."""
-        told: list[tuple[str, Any]] = [
+        columns: list[tuple[str, Any]] = [
             ("audience = ?", self.audience),
             ("sync_date = ?", self.sync_date and self.sync_date.isoformat()),
             ("instr(lower(reason), lower(?))", self.reason),
             ("kind = ?", self.kind),
             ("state = ?", self.state),
         ]
-        conditions = [(condition, value) for condition, value in told if value is not None]
+        conditions = [(condition, value) for condition, value in columns if value is not None]
         texts = [condition for condition, _ in conditions]
         if self.ids:
             texts.append("id IN (SELECT value FROM json_each(?))")  # however many

@@ -3,12 +3,12 @@
 One SQLite file for a workspace: any number of processes read it while one writes (WAL), which the
 ledger's DuckDB could not. A run calls, in this order::
 
-    letters = state.dead_letters
-    letters.add(rejected, audience=..., sync_date=..., run_id=..., kind=MAPPING)
-    letters.add(refused, audience=..., sync_date=..., run_id=..., kind=VALIDATION)   # as they come
-    letters.settle(audience=..., run_id=..., mapped=paths.mapped(day), pending=keys)
+    dead_letters = state.dead_letters
+    dead_letters.add(rejected, audience=..., sync_date=..., run_id=..., kind=MAPPING)
+    dead_letters.add(refused, audience=..., sync_date=..., run_id=..., kind=VALIDATION)
+    dead_letters.settle(audience=..., run_id=..., mapped=paths.mapped(day), pending=keys)
 
-A letter is one key, column and reason. It is *open* until its row is *accepted* (by itself, in
+A dead letter is one key, column and reason. It is *open* until its row is *accepted* (by itself, in
 `settle` or `close`), was *replayed* and did not come back, has *left* the source, or was
 *discarded* by a person. The same row refused again for a reason that was discarded stays discarded.
 """
@@ -44,7 +44,7 @@ _LOCK_PATIENCE = 60  # seconds
 
 
 class DeadLetters(base.DeadLetters):
-    """A workspace's letters in SQLite: a file that is made when the first one comes, or a store."""
+    """A workspace's dead letters in SQLite: a file created with the first one, or a store."""
 
     def __init__(self, place: Path | sqlite3.Connection) -> None:
         self._place = place
@@ -70,13 +70,12 @@ class DeadLetters(base.DeadLetters):
             "query_id": query_id,
             "now": _now(),
         }
-        known = rows.select([name for name in COLUMNS if name in rows.column_names])
-        if "fingerprint" in known.column_names:
-            at = known.schema.get_field_index("fingerprint")
-            known = known.set_column(at, "fingerprint", known["fingerprint"].cast(pa.string()))
-        known = known.set_column(known.schema.get_field_index("key"), "key", _normal(rows["key"]))
+        columns = {name: rows[name] for name in COLUMNS if name in rows.column_names}
+        columns["key"] = _normal(rows["key"])
+        if "fingerprint" in columns:
+            columns["fingerprint"] = rows["fingerprint"].cast(pa.string())
         with self._writing() as database:
-            for batch in known.to_batches(parquet.ROWS_PER_GROUP):
+            for batch in pa.table(columns).to_batches(parquet.ROWS_PER_GROUP):
                 database.executemany(ADD, (same | row for row in batch.to_pylist()))
 
     def settle(
@@ -218,16 +217,16 @@ class DeadLetters(base.DeadLetters):
         return not isinstance(self._place, Path) or self._place.exists()
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        """Make the tables in a new file; refuse one that a later version wrote."""
-        found = _version(database)
-        if found > SCHEMA_VERSION:
+        """Create the tables in a new file; refuse one that a later version wrote."""
+        version = _version(database)
+        if version > SCHEMA_VERSION:
             raise ConfigurationError(
                 "TAJO-154",
-                f"the dead letters {self._place} have the schema version {found}; this version of "
-                f"tajo knows {SCHEMA_VERSION}",
+                f"the dead letters {self._place} have the schema version {version}; this version "
+                f"of tajo knows {SCHEMA_VERSION}",
                 "Use the version of tajo that wrote them; nothing was changed.",
             )
-        if found == SCHEMA_VERSION:
+        if version == SCHEMA_VERSION:
             return
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("BEGIN IMMEDIATE")
@@ -268,19 +267,19 @@ class DeadLetters(base.DeadLetters):
 
 
 def _normal(keys: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Write e-mails as the mapping does: a mapped row must find the letter of a rejected one."""
+    """Write e-mails as the mapping does: a mapped row finds the dead letter of a rejected one."""
     emails = pc.utf8_lower(pc.utf8_trim_whitespace(keys))
     return pc.if_else(pc.match_substring(keys, "@"), emails, keys)
 
 
 def _present(mapped: Path, keys: set[str]) -> list[str]:
     """Return those of the keys that stand in a mapped file."""
-    wanted = pa.array(sorted(keys), pa.string())
-    found: set[str] = set()
+    sought = pa.array(sorted(keys), pa.string())
+    present: set[str] = set()
     for batch in parquet.batches(mapped, ["_key"]):
         here = batch.column(0)
-        found.update(here.filter(pc.is_in(here, wanted)).to_pylist())
-    return sorted(found)
+        present.update(here.filter(pc.is_in(here, sought)).to_pylist())
+    return sorted(present)
 
 
 def _version(database: sqlite3.Connection) -> int:

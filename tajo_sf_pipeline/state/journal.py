@@ -29,7 +29,7 @@ class Journal(base.Journal):
     def __init__(self, paths: Paths) -> None:
         self._path = paths.journal
         self._home = paths.home
-        # Also who plans somewhere apart (`scratch`) is told of plans that are kept.
+        # Also who plans somewhere apart (`scratch`) reads of plans that are kept.
         self._plans = replace(paths, scratch=None).plans
         self._open = {batch.number: batch for batch in self._read()}
         self._next = max(self._open, default=0) + 1

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.errors import InternalError
 from tajo_sf_pipeline.state import base
-from tajo_sf_pipeline.state.base import Known, Made
+from tajo_sf_pipeline.state.base import CampaignRecord, Known
 from tajo_sf_pipeline.state.ledger_file import LedgerFile, value
 from tajo_sf_pipeline.state.run_summary import Summary
 
-# The rows of a failed window: those of a plan, and why.
+# What the ledger takes of a plan's rows.
 _SETTLED = (
     "_key",
     "_fingerprint",
@@ -34,7 +34,7 @@ _SETTLED = (
 
 
 class Tables(Protocol):
-    """Where a ledger's tables stand; `str` tells a person."""
+    """Where a ledger's tables stand; `str` names it to a person."""
 
     def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open a connection in which the tables stand in `ledger`."""
@@ -43,7 +43,7 @@ class Tables(Protocol):
         """Open one transaction, with `ledger` as its default; an error leaves all as it was."""
 
     def translate_errors(self) -> AbstractContextManager[None]:
-        """Tell DuckDB's errors as ours."""
+        """Raise DuckDB's errors as ours."""
 
 
 class Ledger(base.Ledger):
@@ -58,7 +58,7 @@ class Ledger(base.Ledger):
             yield database
 
     def unknown(self, mapped: Path) -> pa.Array:
-        with self._tables.reading() as database, self._tables.translate_errors():
+        with self.reading() as database:
             return (
                 database.sql(
                     "SELECT _key FROM read_parquet($mapped) "
@@ -105,19 +105,18 @@ class Ledger(base.Ledger):
 
     def history(self, key: str) -> Known | None:
         with self._tables.reading() as database:
-            found = database.execute(_HISTORY, [key]).fetchall()
-        if not found:
+            rows = database.execute(_HISTORY, [key]).fetchall()
+        if not rows:
             return None
-        told = dict(zip((item.name for item in fields(Known)), found[0], strict=True))
-        moments = {name: _moment(told[name]) for name in ("version", "confirmed_at")}
-        return Known(**told | moments | {"lists": tuple(told["lists"] or ())})
+        values = dict(zip((item.name for item in fields(Known)), rows[0], strict=True))
+        moments = {name: _moment(values[name]) for name in ("version", "confirmed_at")}
+        return Known(**values | moments | {"lists": tuple(values["lists"] or ())})
 
     def release(self, keys: Sequence[str]) -> int:
         with self._tables.writing() as database:
-            wanted = [list(keys)]
-            held = "held AND key IN (SELECT unnest(?))"
-            count = value(database, f"SELECT count(*) FROM failed WHERE {held}", *wanted)
-            database.execute(f"UPDATE failed SET held = false WHERE {held}", wanted)
+            held, binds = "held AND key IN (SELECT unnest(?))", [list(keys)]
+            count = value(database, f"SELECT count(*) FROM failed WHERE {held}", *binds)
+            database.execute(f"UPDATE failed SET held = false WHERE {held}", binds)
         return int(count)
 
     def failed(self) -> pa.Table:
@@ -150,14 +149,14 @@ class Ledger(base.Ledger):
                 [number, list(members)],
             )
 
-    def campaign(self, name: str) -> Made | None:
+    def campaign(self, name: str) -> CampaignRecord | None:
         with self._tables.reading() as database:
-            found = database.execute(
+            rows = database.execute(
                 "SELECT id, sent FROM ledger.campaigns WHERE name = ?", [name]
             ).fetchall()
-        return Made(*found[0]) if found else None
+        return CampaignRecord(*rows[0]) if rows else None
 
-    def made_campaign(self, name: str, number: int, *, sent: bool) -> None:
+    def record_campaign(self, name: str, number: int, *, sent: bool) -> None:
         with self._tables.writing() as database:
             database.execute("DELETE FROM campaigns WHERE name = ?", [name])
             database.execute("INSERT INTO campaigns VALUES (?, ?, ?)", [name, number, sent])
@@ -207,25 +206,25 @@ class Ledger(base.Ledger):
 
     def run_of(self, run_id: str) -> Summary:
         with self._tables.reading() as database:
-            found = value(
+            summary = value(
                 database,
                 "SELECT max_by(summary, finished_at) FROM ledger.runs WHERE run_id = ?",
                 run_id,
             )
-        if found is None:
+        if summary is None:
             raise InternalError(
                 "TAJO-901", f"the ledger {self._tables} does not know run {run_id}", "Report this."
             )
-        return Summary.of(json.loads(found))
+        return Summary.of(json.loads(summary))
 
     def runs(self, limit: int = 20) -> list[tuple[datetime, Summary]]:
         with self._tables.reading() as database:
-            found = database.execute(
+            runs = database.execute(
                 "SELECT epoch_us(finished_at), summary FROM ledger.runs "
                 "ORDER BY finished_at DESC LIMIT ?",
                 [limit],
             ).fetchall()
-        return [(_moment(ended), Summary.of(json.loads(told))) for ended, told in found]
+        return [(_moment(ended), Summary.of(json.loads(summary))) for ended, summary in runs]
 
     def confirmed_by(self, run_id: str) -> int:
         with self._tables.reading() as database:

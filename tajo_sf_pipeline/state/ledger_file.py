@@ -45,7 +45,7 @@ class LedgerFile:
         with self.writing():  # what a crash left beside the file goes into it
             pass
         with self.reading():
-            _copied(self._path, copy)
+            _copy(self._path, copy)
 
     def restore(self, copy: Path) -> None:
         """Put a copy in the ledger's place, after it has been opened; what was there is kept.
@@ -56,8 +56,8 @@ class LedgerFile:
         if self._path.exists():
             with self._attached(self._path):  # nobody else has it open
                 pass
-            _copied(self._path, self._path.with_suffix(".before-restore"))
-        _copied(copy, self._path)
+            _copy(self._path, self._path.with_suffix(".before-restore"))
+        _copy(copy, self._path)
 
     def check(self) -> None:
         """Raise `ConfigurationError` unless the file is a ledger that this version can read."""
@@ -66,9 +66,9 @@ class LedgerFile:
                 "TAJO-148", f"there is no file {self._path}", "Name a backup of the ledger."
             )
         with self._attached(self._path, "READ_ONLY") as database:
-            found = self._check_version(database, "ledger.")
+            version = self._check_version(database, "ledger.")
             with self.translate_errors():
-                table = "contacts" if found == 1 else "rows"
+                table = "contacts" if version == 1 else "rows"
                 database.execute(f"SELECT max(key), max(version) FROM ledger.{table}").fetchall()
 
     @contextmanager
@@ -76,10 +76,10 @@ class LedgerFile:
         """Attach the file, read-only, as `ledger`."""
         self._make()
         with self._attached(self._path, "READ_ONLY") as database:
-            found = self._check_version(database, "ledger.")
-            if found == ledger_schema.VERSION:
+            version = self._check_version(database, "ledger.")
+            if version == ledger_schema.VERSION:
                 yield database
-        if found < ledger_schema.VERSION:
+        if version < ledger_schema.VERSION:
             with self.writing():  # brings it to this version
                 pass
             with self._attached(self._path, "READ_ONLY") as database:
@@ -125,11 +125,11 @@ class LedgerFile:
             with suppress(FileExistsError):  # another process was quicker
                 os.link(unfinished, self._path)
 
-    def _migrate(self, database: duckdb.DuckDBPyConnection, found: int) -> None:
-        if found == ledger_schema.VERSION:
+    def _migrate(self, database: duckdb.DuckDBPyConnection, version: int) -> None:
+        if version == ledger_schema.VERSION:
             return
-        for version in range(found, ledger_schema.VERSION):
-            database.execute(ledger_schema.MIGRATIONS[version])
+        for earlier in range(version, ledger_schema.VERSION):
+            database.execute(ledger_schema.MIGRATIONS[earlier])
         database.commit()
         database.begin()
 
@@ -142,15 +142,15 @@ class LedgerFile:
 
     def _check_version(self, database: duckdb.DuckDBPyConnection, prefix: str = "") -> int:
         with self.translate_errors():
-            found = value(database, f"SELECT max(version) FROM {prefix}schema_version")
-        if not isinstance(found, int) or not 1 <= found <= ledger_schema.VERSION:
+            version = value(database, f"SELECT max(version) FROM {prefix}schema_version")
+        if not isinstance(version, int) or not 1 <= version <= ledger_schema.VERSION:
             raise ConfigurationError(
                 "TAJO-143",
-                f"the ledger {self._path} has the schema version {found}; this "
+                f"the ledger {self._path} has the schema version {version}; this "
                 f"version of tajo knows {ledger_schema.VERSION}",
                 "Use the version of tajo that wrote it; nothing was changed.",
             )
-        return found
+        return version
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
@@ -184,7 +184,7 @@ class LedgerFile:
         )
 
 
-def _copied(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -210,13 +210,11 @@ def _patiently() -> Iterable[stamina.Attempt]:
 
 
 def _is_damage(error: duckdb.Error) -> bool:
-    """Tell whether a block of the file is not as it was written, as DuckDB finds on reading it."""
+    """Return whether a block of the file is not as it was written, as DuckDB finds in reading."""
     return any(words in str(error) for words in ("checksum", "Corrupt", "corrupt"))
 
 
 def _is_locked(error: Exception) -> bool:
-    """Tell whether another process has the file, or another thread of this one."""
-    translate_errors = ("Could not set lock", "Unique file handle conflict")
-    return isinstance(error, duckdb.Error) and any(
-        words in str(error) for words in translate_errors
-    )
+    """Return whether another process has the file, or another thread of this one."""
+    locked = ("Could not set lock", "Unique file handle conflict")
+    return isinstance(error, duckdb.Error) and any(words in str(error) for words in locked)

@@ -57,7 +57,7 @@ CREATE TABLE guests (               -- who was on a mirror's list before the aud
 );
 CREATE TABLE watermark (  -- one row: how far the audience has come
     last_sync TIMESTAMPTZ,  -- what the next incremental query starts from, before its lookback
-    newest TIMESTAMPTZ      -- the end of the latest sync date whose rows were all judged
+    newest TIMESTAMPTZ      -- the end of the latest sync date whose rows were all evaluated
 );
 INSERT INTO watermark VALUES (NULL, NULL);
 """

@@ -36,12 +36,12 @@ class Holder:
 def write_holder(lock: Path, run_id: str | None = None) -> None:
     """Write who holds a lock; call it with the lock in hand.
 
-    A disk that is full does not keep the holder from its work: what waits is told less then.
+    A disk that is full does not keep the holder from its work: who waits reads less then.
     """
     since = datetime.now(UTC).isoformat(timespec="seconds")
     holder = Holder(os.getpid(), socket.gethostname(), _command(), since, run_id)
     with suppress(OSError):
-        descriptor = os.open(_beside(lock), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(_holder_file(lock), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(asdict(holder), file)
 
@@ -49,20 +49,20 @@ def write_holder(lock: Path, run_id: str | None = None) -> None:
 def remove_holder(lock: Path) -> None:
     """Take away what `write_holder` wrote; call it before the lock is let go."""
     with suppress(OSError):
-        _beside(lock).unlink(missing_ok=True)
+        _holder_file(lock).unlink(missing_ok=True)
 
 
 def read_holder(lock: Path) -> Holder | None:
     """Return who holds a lock; None where that is not known, or written by one that was killed."""
     try:
-        holder = Holder(**json.loads(_beside(lock).read_text(encoding="utf-8")))
+        holder = Holder(**json.loads(_holder_file(lock).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    # Of another machine's processes nothing is known here.
+    # What another machine's processes do cannot be seen here.
     return holder if holder.host != socket.gethostname() or _lives(holder.pid) else None
 
 
-def _beside(lock: Path) -> Path:
+def _holder_file(lock: Path) -> Path:
     return lock.with_suffix(".holder")
 
 

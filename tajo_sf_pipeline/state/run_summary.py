@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The rows of a mapped extract, judged against the ledger.
+    """The rows of a mapped extract, compared with the ledger.
 
     `pending` ones are still in flight from an earlier run and `held` ones wait for a person:
     neither is sent again. `retry` and `remove` are rows that the extract does not have.
@@ -73,20 +73,20 @@ class Summary:
 
     @property
     def conserved(self) -> bool:
-        judged = self.rejected + self.stale + self.unchanged + self.skipped_by_mode + self.planned
+        results = self.rejected + self.stale + self.unchanged + self.skipped_by_mode + self.planned
         settled = self.confirmed + self.failed + self.pending
-        return self.extracted == judged and self.planned == settled
+        return self.extracted == results and self.planned == settled
 
     @property
     def counts(self) -> dict[str, int]:
         return {name: value for name, value in self.as_json().items() if isinstance(value, int)}
 
     def as_json(self) -> dict[str, Any]:
-        told = asdict(self) | {"accepted_guards": list(self.accepted_guards)}
-        return {**told, "planned": self.planned}
+        guards = list(self.accepted_guards)
+        return asdict(self) | {"accepted_guards": guards, "planned": self.planned}
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Self:
-        """Make one of what `as_json` gave, also by an earlier version of this product."""
-        known = {item.name: told[item.name] for item in fields(cls) if item.name in told}
-        return cls(**known | {"accepted_guards": tuple(told.get("accepted_guards", ()))})
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `as_json` returned, also in an earlier version of this product."""
+        values = {item.name: document[item.name] for item in fields(cls) if item.name in document}
+        return cls(**values | {"accepted_guards": tuple(document.get("accepted_guards", ()))})

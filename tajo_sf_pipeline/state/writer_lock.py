@@ -19,7 +19,7 @@ def one_writer(
 ) -> Iterator[None]:
     """Hold an audience's lock; raise `BusyError`, naming the holder, where another keeps it.
 
-    `run_id` is what whoever waits is told of this writer.
+    `run_id` names this writer to whoever waits.
     """
     path = ledger.with_suffix(".lock")
     patience = _PATIENCE if patience is None else patience

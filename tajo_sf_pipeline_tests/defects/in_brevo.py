@@ -29,11 +29,11 @@ DEFECTS: tuple[Defect, ...] = (
         what="an empty 200 to a read counts as an account without anything",
         file="tajo_sf_pipeline/brevo/client.py",
         before=(
-            "        if not isinstance(found, dict):\n"
+            "        if not isinstance(document, dict):\n"
             "            raise unreadable(answer)\n"
-            "        return found\n"
+            "        return document\n"
         ),
-        after="        return found or {}\n",
+        after="        return document or {}\n",
         found_by=(f"{_ANSWERS}::test_s02_a_success_of_another_kind_is_no_answer",),
     ),
     Defect(
@@ -135,8 +135,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="of two lists of one name the newer is written to",
         file="tajo_sf_pipeline/brevo/lists.py",
-        before='min(item["id"], found.get',
-        after='max(item["id"], found.get',
+        before='min(item["id"], ids.get',
+        after='max(item["id"], ids.get',
         found_by=(f"{_ANSWERS}::test_s15_of_several_lists_of_one_name_the_oldest_is_written_to",),
     ),
     Defect(
@@ -176,7 +176,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="attributes are created though another one conflicts",
         file="tajo_sf_pipeline/brevo/attributes.py",
-        before='    raise_for([told for told in found.values() if told.kind == "conflict"])\n',
+        before='    raise_for([each for each in problems.values() if each.kind == "conflict"])\n',
         after="",
         found_by=(f"{_ANSWERS}::test_s16_nothing_is_created_beside_a_conflict",),
     ),
@@ -193,7 +193,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="members with an ext_id among their attributes count as not on the list",
         file="tajo_sf_pipeline/brevo/identifiers.py",
-        before='contact.get("ext_id") or held.get("EXT_ID") or ""',
+        before='contact.get("ext_id") or attributes.get("EXT_ID") or ""',
         after='contact.get("ext_id") or ""',
         found_by=(f"{_ANSWERS}::test_a_contacts_key_as_brevo_shows_it",),
     ),
@@ -223,7 +223,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="an address in Brevo's message stands in the error",
         file="tajo_sf_pipeline/brevo/error_translation.py",
-        before="    told = _EMAIL.sub(lambda found: masked(found[0]), told)\n",
+        before="    text = _EMAIL.sub(lambda match: masked(match[0]), text)\n",
         after="",
         found_by=(f"{_FAULTS}::test_s17_every_refusal_is_told_by_its_kind",),
     ),

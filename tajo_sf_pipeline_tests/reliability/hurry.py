@@ -18,7 +18,7 @@ def hurried(*, by_import: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contacts, "FEW", 0 if by_import else 100)
         patch.setattr(limits, "IMPORT_BYTES", 300)  # two rows, or three
-        patch.setattr(single_calls, "_WINDOW", 2)
+        patch.setattr(single_calls, "_BATCH", 2)
         patch.setattr(limits, "BATCH_EVENTS", 2)
         patch.setattr(list_removals, "_REMOVALS", 2)
         patch.setattr(budget, "_LIMITS", dict.fromkeys(budget._LIMITS, (1_000_000, 1_000)))  # noqa: SLF001 - there is no setting for it

@@ -96,7 +96,7 @@ def test_many_rows_are_read_in_pages(
 ) -> None:
     """What has changed since the run began is a few pages, not a call for each row."""
     monkeypatch.setattr(verify, "MANY", 20)
-    monkeypatch.setattr(verify, "_PAGE", 15)
+    monkeypatch.setattr(contacts, "_PAGE", 15)
     since = datetime.now(UTC) - timedelta(minutes=1)
     rows = _rows(*({"email": f"p{n}@example.com", "attributes": {"POINTS": n}} for n in range(40)))
     _send(client, rows)

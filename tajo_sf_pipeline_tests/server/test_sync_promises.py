@@ -31,9 +31,9 @@ from tajo_sf_pipeline.planning.plan import Plan
 from tajo_sf_pipeline.state.base import InFlightBatch
 from tajo_sf_pipeline.state.dead_letter import Filter
 from tajo_sf_pipeline.state.journal import Journal
-from tajo_sf_pipeline.state.memory import StateInMemory
 from tajo_sf_pipeline_tests.mapped_rows import DAY, Engine, audience, person
 from tajo_sf_pipeline_tests.scripted_server import Answer, scripted
+from tajo_sf_pipeline_tests.state_in_memory import StateInMemory
 from tajo_sf_pipeline_tests.workspaces import BrevoAccount
 
 MakeEngine = Callable[..., Engine]

@@ -266,7 +266,7 @@ def test_s02_a_read_back_looks_through_every_page(
     client: Client, server: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A contact that stands on the second page of what has changed is not called missing."""
-    monkeypatch.setattr(verify, "_PAGE", 2)
+    monkeypatch.setattr(contacts, "_PAGE", 2)
     monkeypatch.setattr(verify, "MANY", 2)
     keys = ["a@example.com", "b@example.com", "c@example.com"]
     pages = [[{"email": one, "attributes": {}} for one in part] for part in (keys[:2], keys[2:])]

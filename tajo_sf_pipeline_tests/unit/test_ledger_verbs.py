@@ -20,7 +20,7 @@ import pytest
 
 from tajo_sf_pipeline.planning.diff import WITHHELD, Wanted, compare
 from tajo_sf_pipeline.state import ledger as ledger_module
-from tajo_sf_pipeline.state.base import Known, Made
+from tajo_sf_pipeline.state.base import CampaignRecord, Known
 from tajo_sf_pipeline.state.ledger import Ledger
 from tajo_sf_pipeline.state.run_summary import Planned, Summary
 from tajo_sf_pipeline.storage.arrow_file import rows_of
@@ -181,7 +181,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         again = Row(SICK, 23, _day(4), "sick 2", row=5, sync_date=DATE, action="update", why="no")
         ledger.fail(_plan(bad, again), "first")
         ledger.fail(_plan(held), "first", held=True)
-        ledger.made_campaign("Welcome", 5, sent=False)
+        ledger.record_campaign("Welcome", 5, sent=False)
         ledger.finish(_summary("stopped", outcome="vendor_outage"), last_sync=None, newest=None)
         ledger.finish(_summary("first", extracted=5), last_sync=_day(3), newest=_day(5))
     return path
@@ -496,12 +496,12 @@ WRITES: dict[str, tuple[Verb, object, Tables]] = {
         {"guests": [(7, [GUEST]), (8, [])]},
     ),
     "made another campaign": (
-        lambda ledger, _: ledger.made_campaign("Sale", 6, sent=True),
+        lambda ledger, _: ledger.record_campaign("Sale", 6, sent=True),
         None,
         {"campaigns": [("Sale", 6, True), ("Welcome", 5, False)]},
     ),
     "made a campaign that was sent": (
-        lambda ledger, _: ledger.made_campaign("Welcome", 5, sent=True),
+        lambda ledger, _: ledger.record_campaign("Welcome", 5, sent=True),
         None,
         {"campaigns": [("Welcome", 5, True)]},
     ),
@@ -590,7 +590,7 @@ READS: dict[str, tuple[Verb, object]] = {
     "knows a list": (lambda ledger, _: [ledger.has_snapshot(n) for n in (7, 8)], [True, False]),
     "campaign": (
         lambda ledger, _: [ledger.campaign(name) for name in ("Welcome", "Sale")],
-        [Made(5, sent=False), None],
+        [CampaignRecord(5, sent=False), None],
     ),
     "last sync": (lambda ledger, _: ledger.last_sync(), _day(3)),
     "present": (lambda ledger, _: ledger.present(), 2),

@@ -13,12 +13,12 @@ import pytest
 
 from tajo_sf_pipeline.errors import BusyError, InternalError
 from tajo_sf_pipeline.planning.diff import Wanted, compare
-from tajo_sf_pipeline.state.base import InFlightBatch, Ledger, Made, State
+from tajo_sf_pipeline.state.base import CampaignRecord, InFlightBatch, Ledger, State
 from tajo_sf_pipeline.state.dead_letter import Filter
 from tajo_sf_pipeline.state.dead_letters import MAPPING, UNCERTAIN, VALIDATION
 from tajo_sf_pipeline.state.files import StateInFiles
-from tajo_sf_pipeline.state.memory import StateInMemory
 from tajo_sf_pipeline.state.run_summary import Planned, Summary
+from tajo_sf_pipeline_tests.state_in_memory import StateInMemory
 
 JANE, JOHN, GUEST = "jane@example.com", "john@example.com", "guest@example.com"
 DAY = date(2026, 3, 1)
@@ -178,9 +178,9 @@ def test_s08_members_of_before_are_noted_but_for_our_own(ledger: Ledger) -> None
 
 def test_a_campaign_is_made_once(ledger: Ledger) -> None:
     """What is told later about the same name takes its place."""
-    ledger.made_campaign("Welcome", 5, sent=False)
-    ledger.made_campaign("Welcome", 5, sent=True)
-    assert Made(5, sent=True) == ledger.campaign("Welcome")
+    ledger.record_campaign("Welcome", 5, sent=False)
+    ledger.record_campaign("Welcome", 5, sent=True)
+    assert CampaignRecord(5, sent=True) == ledger.campaign("Welcome")
 
 
 def test_s06_a_watermark_moves_forward_only(ledger: Ledger) -> None:
