@@ -177,7 +177,7 @@ def limit_of(plan: str, bucket: str) -> tuple[int, int]:
 
 
 def bucket_of(path: str) -> str:
-    """Name the bucket that a call draws on; which one batches of events draw on is undocumented."""
+    """Return the bucket that a call draws on; that of event batches is undocumented."""
     section = path.partition("/v3/")[2].partition("/")[0]
     return section if section in _LIMITS else "others"
 

@@ -38,7 +38,7 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 @functools.cache
 def _trusted() -> ssl.SSLContext:
-    """Read the certificates of this machine's authorities once: it costs more than most calls."""
+    """Return the certificates of this machine's authorities, read once: reading is slow."""
     return httpx.create_ssl_context()
 
 
@@ -190,7 +190,7 @@ class Client:
 
 
 def _json(answer: httpx.Response) -> Any:
-    """Read a body, or None where there is none (204)."""
+    """Return a body's JSON, or None where there is none (204)."""
     if not answer.content.strip():
         return None
     try:

@@ -77,7 +77,7 @@ def taken(body: dict[str, Any]) -> tuple[str, ...]:
 
 
 def called(request: httpx.Request) -> str:
-    """Name a call, without the address of the contact that it may be about (S14)."""
+    """Return a call's name, without the address of the contact that it may be about (S14)."""
     url = request.url.raw_path.decode("ascii")
     masked_url = _CONTACT.sub(lambda match: match[1] + masked(unquote(match[2])), url)
     return f"{request.method} {masked_url.partition('?')[0]}"
@@ -154,7 +154,7 @@ def _kind_of_refusal(status: int, duplicates: tuple[str, ...]) -> tuple[str, str
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:
-    """Read what may be JSON; a proxy's page is not."""
+    """Return the JSON object of an answer; empty where it has none, as a proxy's page."""
     try:
         body = answer.json()
     except ValueError:

@@ -56,7 +56,7 @@ def happened(client: Client, names: Sequence[str], first: date, last: date) -> I
 
 
 def _refused(answer: Any) -> dict[int, str]:
-    """Read which of a batch were refused; an answer of 202 names none."""
+    """Return why which of a batch were refused, by index; an answer of 202 names none."""
     named: dict[int, str] = {}
     for error in (answer.get("errors") if isinstance(answer, dict) else None) or []:
         index = error.get("eventIndex")

@@ -91,7 +91,7 @@ def finished(client: Client, processes: Iterable[int]) -> dict[int, Finished]:
 
 
 def refused(client: Client, process: Finished) -> dict[str, str]:
-    """Read a completed import's reports: what they name, lower-cased, and why.
+    """Return what a completed import's reports name, lower-cased, and why.
 
     The columns of a report are not documented, so every cell counts as a name. Raises
     `VendorOutageError` where a report cannot be read: then no row of the import is known to be

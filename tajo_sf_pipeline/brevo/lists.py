@@ -90,7 +90,7 @@ def _part(client: Client, path: str, values: Sequence[str], kind: Kind) -> dict[
 
 
 def _failures(answer: Any) -> list[str]:
-    """Read who failed: under `contacts`, or at the top as in Brevo's own examples."""
+    """Return who failed: under `contacts`, or at the top as in Brevo's own examples."""
     outer = answer if isinstance(answer, dict) else {}
     inner = outer.get("contacts")
     failures = (inner if isinstance(inner, dict) else outer).get("failure") or []

@@ -54,7 +54,7 @@ def _method(brevo: Brevo) -> str:
 
 
 def _account(client: Client) -> Finding:
-    """Name the account; that it may not be read keeps no audience from running."""
+    """Return the account's name and plans; that they may not be read stops no audience."""
     try:
         account = client.get("/account")
     except PermissionDeniedError:
@@ -72,7 +72,7 @@ def _plan_text(plan: dict[str, Any]) -> str:
 
 
 def _plan(client: Client, brevo: Brevo) -> Finding:
-    """Name the limits that are kept, and a larger or smaller plan where Brevo's answers show it."""
+    """Return the limits that are kept, and the plan that Brevo's answers show where it differs."""
     limits = limits_of(brevo.plan)
     kept = ", ".join(f"{name} {limit:,}/{unit}" for name, (limit, unit) in limits.items())
     shared = f", of which {brevo.share:.0%} are ours" if brevo.share < 1 else ""

@@ -29,7 +29,7 @@ class Difference:
     key: str
     attribute: str | None
     sent: Any
-    found: Any
+    held: Any
     why: str
 
 
@@ -74,37 +74,37 @@ _PHONES = frozenset({"SMS", "WHATSAPP", "LANDLINE_NUMBER"})
 
 
 def why_different(
-    sent: Any, found: Any, attribute: Mapping[str, Any], *, phone: bool = False
+    sent: Any, held: Any, attribute: Mapping[str, Any], *, phone: bool = False
 ) -> str | None:
     """Return how two values differ, or None: Brevo writes some otherwise than it was sent them."""
-    empty = found in _NOTHING
+    empty = held in _NOTHING
     if sent in _NOTHING:
         return None if empty else "different"
     if empty:
         return "ignored"
-    if _same(sent, found, attribute, phone=phone):
+    if _same(sent, held, attribute, phone=phone):
         return None
-    if attribute.get("type") == "date" and _exchanged(str(sent)) == str(found)[:10]:
+    if attribute.get("type") == "date" and _exchanged(str(sent)) == str(held)[:10]:
         return "day and month exchanged"
     return "different"
 
 
-def _same(sent: Any, found: Any, attribute: Mapping[str, Any], *, phone: bool) -> bool:
+def _same(sent: Any, held: Any, attribute: Mapping[str, Any], *, phone: bool) -> bool:
     if phone:
-        return _digits(sent) == _digits(found)
+        return _digits(sent) == _digits(held)
     match sent:
         case bool():
-            return sent == found or str(sent).lower() == str(found).lower()
+            return sent == held or str(sent).lower() == str(held).lower()
         case int() | float():
-            return _number(found) == float(sent) or _label(sent, attribute) == _label(
-                found, attribute
+            return _number(held) == float(sent) or _label(sent, attribute) == _label(
+                held, attribute
             )
         case list():
-            held = found if isinstance(found, list) else str(found).split(",")
-            return {str(item) for item in sent} == {str(item).strip() for item in held}
+            items = held if isinstance(held, list) else str(held).split(",")
+            return {str(item) for item in sent} == {str(item).strip() for item in items}
     if attribute.get("type") == "date":
-        return str(sent)[:10] == str(found)[:10]
-    return _label(sent, attribute) == _label(found, attribute)
+        return str(sent)[:10] == str(held)[:10]
+    return _label(sent, attribute) == _label(held, attribute)
 
 
 def _label(value: Any, attribute: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def _with(brevo: Brevo, credentials: dict[str, Credential]) -> Brevo:
 
 
 def _read(name: str) -> str:
-    """Read a secret without showing it."""
+    """Return a secret, read without showing it."""
     terminal = sys.stdin.isatty()
     text = getpass.getpass(f"{name}: ") if terminal else sys.stdin.readline()
     if not text.strip():

@@ -1,6 +1,6 @@
 """`tajo dead-letters`: the rows that were refused, why, and what a person does about them.
 
-`replay` runs the letters' sync dates again through Dagster: extract, mapping, guards and plan as
+`replay` runs their sync dates again through Dagster: extract, mapping, guards and plan as
 ever, so that the source's values of now are sent, and what Brevo has already is not. The run asks
 for the whole source (as `--full`), because a row that was refused need not have changed since. It
 carries the tag ``tajo/replay``.

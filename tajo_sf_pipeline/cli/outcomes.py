@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def problem(self) -> str | None:
-        """Say in a sentence or two what did not go well, if anything."""
+        """Return in a sentence or two what did not go well, if anything."""
         if self.stopped:
             return self._how_far
         if self.error is not None:

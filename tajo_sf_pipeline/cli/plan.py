@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,7 @@ from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.cli.dates import DateOption, FromOption, ToOption, chosen_days
 from tajo_sf_pipeline.cli.interrupts import orderly
+from tajo_sf_pipeline.cli.outcomes import Outcome
 from tajo_sf_pipeline.cli.output import (
     ConfigOption,
     JsonOption,
@@ -72,13 +73,11 @@ def plan(
     plans = dry_runs(settings, chosen, days, full=full, accept=tuple(accept or ()), kept=kept)
     if as_json and first is None:
         [only] = plans
-        print_json(only.as_json() if isinstance(only, DryRun) else {"error": only[2].as_json()})
+        document = only.as_json()
+        print_json(document if isinstance(only, DryRun) else {"error": document["error"]})
     else:
         show(plans, as_json=as_json)
     raise typer.Exit(exit_code(plans))
-
-
-Failed = tuple[Audience, date, TajoError]
 
 
 def dry_runs(
@@ -89,9 +88,12 @@ def dry_runs(
     full: bool,
     accept: tuple[str, ...],
     kept: bool = False,
-) -> list[DryRun | Failed]:
-    """Plan every audience on every day, each against Brevo as it is now, not after the others."""
-    plans: list[DryRun | Failed] = []
+) -> list[DryRun | Outcome]:
+    """Plan every audience on every day, each against Brevo as it is now, not after the others.
+
+    One that cannot be planned is an outcome with an error.
+    """
+    plans: list[DryRun | Outcome] = []
     with orderly() as signalled, bars() as drawn:
         try:
             for day, path in days:
@@ -110,18 +112,18 @@ def dry_runs(
                     try:
                         plans.append(dry_run(partition, kept=kept))
                     except TajoError as error:
-                        plans.append((audience, day, error))
+                        plans.append(Outcome(audience.name, day, error=error))
         except KeyboardInterrupt:
             errors.print("stopped; a plan writes nothing, so nothing was sent", style="red")
             raise typer.Exit(signalled()) from None
     return plans
 
 
-def exit_code(plans: Iterable[DryRun | Failed]) -> int:
+def exit_code(plans: Iterable[DryRun | Outcome]) -> int:
     codes = [0]
     for one in plans:
         if not isinstance(one, DryRun):
-            codes.append(one[2].exit_code)
+            codes.append(one.exit_code)
         elif one.stop is not None:
             codes.append(_STOPPED)
         elif one.problems:
@@ -129,31 +131,22 @@ def exit_code(plans: Iterable[DryRun | Failed]) -> int:
     return max(codes)
 
 
-def show(plans: Sequence[DryRun | Failed], *, as_json: bool) -> None:
+def show(plans: Sequence[DryRun | Outcome], *, as_json: bool) -> None:
     """Print plans in full, or a line for each date of a range, and what they come to together."""
     if as_json:
-        print_json([_as_json(one) for one in plans])
+        print_json([one.as_json() for one in plans])
         return
-    many = len({one.day if isinstance(one, DryRun) else one[1] for one in plans}) > 1
+    many = len({one.day for one in plans}) > 1
     for one in plans:
         if isinstance(one, DryRun):
             if not many:
                 _show_one(one)
         else:
-            audience, day, error = one
-            line = f"{audience.name} {day}: {error}\n"
+            line = f"{one.audience} {one.day}: {one.error}\n"
             errors.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     complete = [one for one in plans if isinstance(one, DryRun)]
     if len(complete) > 1:
         _show_total(complete)
-
-
-def _as_json(one: DryRun | Failed) -> dict[str, Any]:
-    if isinstance(one, DryRun):
-        return one.as_json()
-    audience, day, error = one
-    place = {"audience": audience.name, "sync_date": day.isoformat()}
-    return {**place, "error": error.as_json()}
 
 
 def _check_exists(settings: Settings, day: date) -> None:

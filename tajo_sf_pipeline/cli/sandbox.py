@@ -85,7 +85,7 @@ def load(
 
 
 def _local_port(config: Path | None) -> int:
-    """Find the local Snowflake that the workspace points at; without one, the usual port."""
+    """Return the port of the workspace's local Snowflake; without one, the usual port."""
     try:
         snowflake = workspace.load(config).snowflake
     except ConfigurationError:

@@ -57,7 +57,7 @@ class Writer(ABC):
         return keys.slice(0, 0)
 
     def preflight(self, connect: Connect, columns: Iterable[WrittenColumn]) -> Preflight | None:  # noqa: ARG002
-        """Say what of the columns Brevo would not take; None where it takes whatever comes."""
+        """Return what of the columns Brevo would not take; None where it takes whatever comes."""
         return None
 
     def prepare(

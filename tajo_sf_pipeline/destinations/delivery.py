@@ -219,7 +219,7 @@ def _accepted(rows: pa.Table, reasons: pa.Array) -> pa.Table:
 
 
 def _with_lists(rows: pa.Table, list_id: int | None) -> pa.Table:
-    """Say on which lists the rows are now because of the audience."""
+    """Return the rows with the lists on which they are now because of the audience."""
     if not rows.num_rows:
         return rows  # `pa.repeat` makes no empty array of lists
     joined = [] if list_id is None else [list_id]

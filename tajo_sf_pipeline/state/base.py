@@ -236,13 +236,13 @@ class DeadLetters(Protocol):
         What may have arrived has none (null): whatever its values, it is not sent again.
         """
 
-    def find(self, wanted: Filter, *, limit: int = -1) -> list[DeadLetter]:
+    def find(self, which: Filter, *, limit: int = -1) -> list[DeadLetter]:
         """Return the dead letters that a filter takes, the latest first; -1 sets no limit."""
 
-    def count(self, wanted: Filter) -> int:
+    def count(self, which: Filter) -> int:
         """Count the dead letters that a filter takes."""
 
-    def reasons(self, wanted: Filter) -> dict[tuple[str, str], int]:
+    def reasons(self, which: Filter) -> dict[tuple[str, str], int]:
         """Count dead letters by column and reason, the most frequent first."""
 
     def end(self, ids: Sequence[int], state: Literal["discarded", "replayed"]) -> int:

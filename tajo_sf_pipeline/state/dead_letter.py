@@ -85,7 +85,7 @@ class DeadLetter:
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Self:
-        """Read a row of the store."""
+        """Return the dead letter of a row of the store."""
         values = {field.name: row[field.name] for field in fields(cls)}
         moments = {
             name: datetime.fromtimestamp(values[name], UTC) if values[name] is not None else None

@@ -125,8 +125,8 @@ class DeadLetters(base.DeadLetters):
             schema=pa.schema({"key": pa.string(), "fingerprint": pa.uint64()}),
         )
 
-    def find(self, wanted: Filter, *, limit: int = -1) -> list[DeadLetter]:
-        where, values = wanted.where()
+    def find(self, which: Filter, *, limit: int = -1) -> list[DeadLetter]:
+        where, values = which.where()
         return [
             DeadLetter.of(row)
             for row in self._rows(
@@ -135,13 +135,13 @@ class DeadLetters(base.DeadLetters):
             )
         ]
 
-    def count(self, wanted: Filter) -> int:
-        where, values = wanted.where()
+    def count(self, which: Filter) -> int:
+        where, values = which.where()
         rows = self._rows(f"SELECT count(*) AS letters FROM letters WHERE {where}", values)
         return int(rows[0]["letters"]) if rows else 0
 
-    def reasons(self, wanted: Filter) -> dict[tuple[str, str], int]:
-        where, values = wanted.where()
+    def reasons(self, which: Filter) -> dict[tuple[str, str], int]:
+        where, values = which.where()
         rows = self._rows(
             """SELECT ifnull("column", '') AS "column", reason, count(*) AS letters """
             f"FROM letters WHERE {where} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",

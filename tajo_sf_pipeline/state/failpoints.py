@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 STEPS = (
     "plan.written",
-    "journal.written",  # the window is on disk, its call not yet out
+    "journal.written",  # the batch is on disk, its call not yet out
     "call.sent",  # Brevo has answered, what it said is not on disk
     "process.known",  # an import's number is on disk
-    "answer.known",  # it is known what became of every row of the window, in memory only
+    "answer.known",  # it is known what became of every row of the batch, in memory only
     "ledger.confirmed",
     "journal.settled",
     "run.finished",

@@ -87,6 +87,6 @@ class Summary:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `as_json` returned, also in an earlier version of this product."""
+        """Return the summary that `as_json` wrote, also in an earlier version of this product."""
         values = {item.name: document[item.name] for item in fields(cls) if item.name in document}
         return cls(**values | {"accepted_guards": tuple(document.get("accepted_guards", ()))})
