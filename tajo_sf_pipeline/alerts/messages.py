@@ -56,7 +56,7 @@ def generic(alert: Alert) -> dict[str, Any]:
     return {**alert.as_json(), "title": title(alert), "text": "\n".join(lines(alert))}
 
 
-def dead_letter(alert: Alert, sender: str, to: list[str]) -> EmailMessage:
+def email(alert: Alert, sender: str, to: list[str]) -> EmailMessage:
     """Write an e-mail; those of one alert have one thread."""
     message = EmailMessage()
     message["Subject"] = title(alert)

@@ -57,13 +57,13 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
+class Mailer:
     """An SMTP server."""
 
     email: Email
 
     def send(self, alert: Alert) -> str:
-        message = messages.dead_letter(alert, self.email.sender, self.email.to)
+        message = messages.email(alert, self.email.sender, self.email.to)
         try:
             with self._connected() as server:
                 refused = server.send_message(message)
@@ -104,7 +104,7 @@ def senders(alerts: Alerts) -> dict[str, Sender]:
     if alerts.webhook is not None:
         by_name["webhook"] = Hook(alerts.webhook.url, alerts.webhook.headers, slack=False)
     if alerts.email is not None:
-        by_name["email"] = Letters(alerts.email)
+        by_name["email"] = Mailer(alerts.email)
     return by_name
 
 
