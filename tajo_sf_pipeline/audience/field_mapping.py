@@ -36,6 +36,11 @@ FLAGS: Mapping[str, str] = {
     "emailBlacklisted": "_email_blacklisted",
     "smsBlacklisted": "_sms_blacklisted",
 }
+# The consent that stands behind a flag in mapped rows.
+CONSENTS: Mapping[str, str] = {
+    "_email_blacklisted": "_email_consent",
+    "_sms_blacklisted": "_sms_consent",
+}
 
 TypeName = Literal[
     "text",
@@ -201,6 +206,12 @@ class Field(Model):
         required = _TARGETS.get(self.to)
         if required and self.kind != required:
             raise ValueError(f"{self.to} is of type {required}")
+        if self.to in FLAGS and self.on_invalid != "reject":
+            raise ValueError(
+                f"{self.to} is a consent: a row whose consent cannot be read is rejected, so "
+                f"`on_invalid: {self.on_invalid}` cannot stand here; `consent.unknown` says what "
+                "becomes of an empty one"
+            )
         if self.to in FLAGS and self.mask:
             raise ValueError(f"{self.to} is a flag: it cannot be masked")
         if self.on_invalid == "keep" and (self.kind not in _KEPT or self.mask):

@@ -39,7 +39,9 @@ class Audience(Specification):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns, lower-cased, that it reads besides its fields'."""
-        return tuple(name for name in (self.cursor, self.destination.column) if name)
+        return tuple(
+            name for name in (self.cursor, self.destination.column, self.consent.at) if name
+        )
 
     @property
     def clears(self) -> bool:

@@ -30,9 +30,16 @@ OnUncertain = Literal["resend", "hold"]
 
 
 class Consent(Model):
-    """Whether a consent that says yes may take a contact from the blocklist (S09)."""
+    """What a mapped consent may do (S09).
+
+    `resubscribe` lets a yes take a contact from the blocklist. `unknown` is what becomes of a new
+    contact whose consent is null. `at` names the column with the moment at which consent was
+    given; where it stands, that moment is held against Brevo's opt-out.
+    """
 
     resubscribe: bool = False
+    unknown: Literal["blocklist", "reject", "subscribe"] = "blocklist"
+    at: ColumnName | None = None
 
 
 class Specification(Model):

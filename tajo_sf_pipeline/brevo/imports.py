@@ -39,12 +39,13 @@ def bodies(
     *,
     clear: bool,
     email_blacklist: bool = False,
+    sms_blacklist: bool = False,
     notify_url: str | None = None,
 ) -> Iterator[tuple[pa.Table, bytes]]:
     """Cut rows, whose `_payload` is a contact's JSON, into the fewest bodies that Brevo takes.
 
-    `email_blacklist` blocklists every contact of the body; without it no flag is sent (S09).
-    Yields the rows of each body beside it; the same rows give the same bytes (S15).
+    `email_blacklist` and `sms_blacklist` blocklist every contact of the body; without them no flag
+    is sent (S09). Yields the rows of each body beside it; the same rows give the same bytes (S15).
     """
     options: dict[str, Any] = {
         "listIds": list(lists),
@@ -52,6 +53,7 @@ def bodies(
         "emptyContactsAttributes": clear,
         "disableNotification": True,
         **({"emailBlacklist": True} if email_blacklist else {}),
+        **({"smsBlacklist": True} if sms_blacklist else {}),
         **({"notifyUrl": notify_url} if notify_url else {}),
     }
     start = b'{"jsonBody":['

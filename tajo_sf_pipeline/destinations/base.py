@@ -1,7 +1,7 @@
 """The seam of a kind of destination: what the engine asks, whatever the kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.verify import Difference
 from tajo_sf_pipeline.destinations.delivery import Delivery
 from tajo_sf_pipeline.destinations.preflight import Preflight
+from tajo_sf_pipeline.planning.consent import OptOut
 from tajo_sf_pipeline.planning.plan import Part, Plan, Route
 
 Connect = Callable[[], Client]
@@ -55,6 +56,10 @@ class Writer(ABC):
     def existing(self, connect: Connect, keys: pa.Array) -> pa.Array:  # noqa: ARG002
         """Return those of the keys that Brevo has, for modes that depend on it."""
         return keys.slice(0, 0)
+
+    def opt_outs(self, connect: Connect, keys: Sequence[str]) -> Mapping[str, OptOut]:  # noqa: ARG002
+        """Return the flags and opt-outs of those of the keys that Brevo has (S09)."""
+        return {}
 
     def preflight(self, connect: Connect, columns: Iterable[WrittenColumn]) -> Preflight | None:  # noqa: ARG002
         """Return what of the columns Brevo would not take; None where it takes whatever comes."""

@@ -1,7 +1,7 @@
 """Contacts: attributes, lists, flags; one by one, by import, or off a list by the hundred."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from tajo_sf_pipeline.destinations.base import Connect, Sender, Writer
 from tajo_sf_pipeline.destinations.campaign import make_campaign
 from tajo_sf_pipeline.destinations.delivery import Delivery
 from tajo_sf_pipeline.destinations.preflight import Preflight
+from tajo_sf_pipeline.planning.consent import OptOut
 from tajo_sf_pipeline.planning.plan import Part, Plan, Route
 
 SINGLE = Route("single", rows=1)
@@ -27,6 +28,8 @@ LIST_REMOVE = Route("list_remove", rows=limits.LIST_CONTACTS)
 # Up to here single calls are done within ten seconds at the smallest plan's ten a second; above,
 # one import and its polls cost less of the account's budget.
 FEW = 100
+# What an import can blocklist: the addresses, the numbers, or both, of all its contacts.
+BLOCKLISTS = ("blocklist", "blocklist_sms", "blocklist_all")
 _FEW_OF_A_KIND = f"at most {FEW} of a kind cost less one by one than by import"
 
 
@@ -57,12 +60,15 @@ class ContactsWriter(Writer):
             # developers.brevo.com/reference/importcontacts names email alone.
             return SINGLE, "an import does not promise to find a contact by its ext_id"
         return IMPORT, {
-            "blocklist": "many; blocklisted ones travel in imports of their own",
+            **dict.fromkeys(BLOCKLISTS, "many; blocklisted ones travel in imports of their own"),
             "move": "many; they leave their old list when the import has ended",
         }.get(category, "many")
 
     def existing(self, connect: Connect, keys: pa.Array) -> pa.Array:
         return lookup.existing(connect(), keys, self.audience.key)
+
+    def opt_outs(self, connect: Connect, keys: Sequence[str]) -> Mapping[str, OptOut]:
+        return lookup.opt_outs(connect(), keys, self.audience.key)
 
     def preflight(self, connect: Connect, columns: Iterable[WrittenColumn]) -> Preflight | None:
         written = list(columns)
@@ -136,7 +142,9 @@ class _ContactsSender:
             # An import needs a list: leavers name the one that they are taken off at its end.
             delivery.own_list if joins is None else (joins,),
             clear=delivery.audience.clears or change == "clear_attributes",
-            email_blacklist=change == "blocklist",
+            email_blacklist=change == "blocklist"
+            or part.category in {"blocklist", "blocklist_all"},
+            sms_blacklist=part.category in {"blocklist_sms", "blocklist_all"},
             notify_url=delivery.notify_url,
         )
 

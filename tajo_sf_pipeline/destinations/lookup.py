@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from tajo_sf_pipeline.brevo import contacts, events
 from tajo_sf_pipeline.brevo.client import Client
 from tajo_sf_pipeline.brevo.identifiers import TYPES, Identifier, Kind, key_of
 from tajo_sf_pipeline.errors import RefusedError
+from tajo_sf_pipeline.planning.consent import OptOut
 
 # Up to here a call for each is cheaper than the account's pages of a thousand.
 _FEW = 100
@@ -53,6 +54,46 @@ def existing(client: Client, keys: pa.Array, kind: Kind) -> pa.Array:
     unknown = set(keys.to_pylist())
     held = {key for contact in contacts.every(client) if (key := key_of(contact, kind)) in unknown}
     return pa.array(sorted(held), pa.string())
+
+
+def opt_outs(client: Client, keys: Sequence[str], kind: Kind) -> dict[str, OptOut]:
+    """Return what Brevo holds of the flags of those of the keys that are contacts.
+
+    The moments are those of the last 90 days, which is what GET /contacts/{identifier} shows in
+    ``statistics``; a list of contacts has none, so that of many only the blocklisted ones are read.
+    """
+    if len(keys) <= _FEW or kind != "email":
+        contacts_of = ((key, contacts.get(client, Identifier(kind, key))) for key in keys)
+        return {key: _opt_out(contact) for key, contact in contacts_of if contact is not None}
+    asked, held = set(keys), {}
+    for contact in contacts.every(client):
+        if (key := key_of(contact, kind)) in asked:
+            whole = contact
+            if contact.get("emailBlacklisted"):
+                whole = contacts.get(client, Identifier(kind, key)) or contact
+            held[key] = _opt_out(whole)
+    return held
+
+
+def _opt_out(contact: Mapping[str, Any]) -> OptOut:
+    statistics = contact.get("statistics") or {}
+    unsubscriptions = statistics.get("unsubscriptions") or {}
+    return OptOut(
+        email=bool(contact.get("emailBlacklisted")),
+        sms=bool(contact.get("smsBlacklisted")),
+        by_person=_last(unsubscriptions.get("userUnsubscription"), statistics.get("complaints")),
+        by_admin=_last(unsubscriptions.get("adminUnsubscription")),
+    )
+
+
+def _last(*happened: Sequence[Mapping[str, Any]] | None) -> datetime | None:
+    """Return the latest moment; one that cannot be read counts as the latest there can be."""
+    moments = [
+        _moment(one.get("eventTime")) or datetime.max.replace(tzinfo=UTC)
+        for several in happened
+        for one in several or ()
+    ]
+    return max(moments, default=None)
 
 
 def _contact(client: Client, identifiers: dict[str, Any]) -> Any:

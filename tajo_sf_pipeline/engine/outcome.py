@@ -55,6 +55,8 @@ class Outcome:
             accepted_guards=self.accepted_guards,
             verified=self.readback.verified,
             differences=self.readback.differences,
+            resubscribe=counts.resubscribe,
+            kept_blocklisted=counts.kept_blocklisted,
             api_calls=self.client.calls,
             seconds=round(time.monotonic() - self.started, 3),
         )

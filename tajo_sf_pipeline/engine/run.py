@@ -29,7 +29,7 @@ from tajo_sf_pipeline.engine.mapping_report import MappingReport
 from tajo_sf_pipeline.engine.outcome import Outcome
 from tajo_sf_pipeline.engine.retention import prune
 from tajo_sf_pipeline.errors import ConfigurationError
-from tajo_sf_pipeline.planning import diff, guards
+from tajo_sf_pipeline.planning import consent, diff, guards
 from tajo_sf_pipeline.planning.diff import Wanted
 from tajo_sf_pipeline.planning.plan import Plan, parts
 from tajo_sf_pipeline.sources.base import Question
@@ -305,6 +305,8 @@ class SyncRun:
             if len(unknown):
                 existing = self.writer.existing(client, unknown)
         return Wanted(
+            flags=self._flags(mapped, client),
+            resubscribe=self._lifts,
             mapped=mapped,
             rejected=self.paths.rejected(self.day),
             mode=self.audience.mode,
@@ -318,6 +320,20 @@ class SyncRun:
             existing=existing,
             withheld=pa.concat_tables([recovery.still_in_flight(journal), self._discarded()]),
         )
+
+    def _flags(self, mapped: Path, client: Connection) -> pa.Table:
+        """Decide which blocklist flags are lifted; Brevo is read only where one might be (S09)."""
+        with self.ledger.reading() as database:
+            rows = consent.to_look_up(database, mapped, self.audience.consent, lift=self._lifts)
+        if not rows:
+            return consent.FLAGS.empty_table()
+        opt_outs = self.writer.opt_outs(client, [row["key"] for row in rows])
+        return consent.flags(rows, opt_outs, self.audience.consent, mapped)
+
+    @property
+    def _lifts(self) -> bool:
+        """Whether a yes may lift a flag: a backfill brings back what was, and no consent."""
+        return self.audience.consent.resubscribe and self.report.lane == "incremental"
 
     def _discarded(self) -> pa.Table:
         """Return the keys that a person gave up, as `WITHHELD` has them."""

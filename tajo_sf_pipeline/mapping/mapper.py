@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tajo_sf_pipeline.audience.destination import IDENTITIES
-from tajo_sf_pipeline.audience.field_mapping import FLAGS
+from tajo_sf_pipeline.audience.field_mapping import CONSENTS, FLAGS
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import NEVER
 from tajo_sf_pipeline.audience.written_column import WrittenColumn
@@ -19,7 +19,7 @@ from tajo_sf_pipeline.errors import MappingError
 from tajo_sf_pipeline.mapping.choice import FieldDefaults
 from tajo_sf_pipeline.mapping.fields import prepare
 from tajo_sf_pipeline.mapping.json_payload import fingerprints
-from tajo_sf_pipeline.mapping.normalisers.booleans import flag
+from tajo_sf_pipeline.mapping.normalisers.booleans import consents_of, flag
 from tajo_sf_pipeline.mapping.normalisers.emails import misspelt
 from tajo_sf_pipeline.mapping.normalisers.texts import text
 from tajo_sf_pipeline.mapping.payload_builders import FieldValues, payload_builder
@@ -134,21 +134,33 @@ class Mapper:
             dates = columns["event_date"]
             field = next(field for field in self.fields if field.to == "event_date")
             reasons.add(field.name, REQUIRED, missing(dates, "has no date"), dates)
+        consent = self._audience.consent
+        if consent.unknown == "reject":
+            for field in (field for field in self.fields if field.to in FLAGS):
+                unknown = missing(columns[field.to], "consent is unknown")
+                reasons.add(field.name, REQUIRED, unknown, columns[field.to])
+        if consent.at is not None:
+            companions["_consent_at"] = self._moments(batch, consent.at, "consent.at")
         return companions
 
     def _mapped(self, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
         keys = columns[self._key.to]
         payloads = self._payloads(keys, columns)
         companions = {name: columns[name] for name in ("_list",) if name in columns}
+        consents = {}
         for field in self.fields:
             if field.to in FLAGS:
-                companions[FLAGS[field.to]] = flag(
-                    columns[field.to],
-                    consent=field.to.startswith("consent."),
-                    resubscribe=self._audience.consent.resubscribe,
+                name, inverted = FLAGS[field.to], not field.to.startswith("consent.")
+                consents[CONSENTS[name]] = consents_of(columns[field.to], inverted=inverted)
+                companions[name] = flag(
+                    consents[CONSENTS[name]], resubscribe=self._audience.consent.resubscribe
                 )
+        if "_consent_at" in columns and self._audience.consent.resubscribe:
+            # A newer consent may lift a flag: then the row is another one.
+            companions["_consent_at"] = columns["_consent_at"]
         every = {
             **columns,
+            **consents,
             **companions,
             "_key": keys,
             "_payload": payloads,
@@ -196,26 +208,34 @@ class Mapper:
             for field in self.fields
             if field is not self._key and field.to not in FLAGS
         }
-        flags = {FLAGS[field.to]: pa.bool_() for field in self.fields if field.to in FLAGS}
+        flags = [FLAGS[field.to] for field in self.fields if field.to in FLAGS]
+        consents = dict.fromkeys([*flags, *(CONSENTS[flag] for flag in flags)], pa.bool_())
+        if self._audience.consent.at is not None:
+            consents["_consent_at"] = MOMENT
         lists = {"_list": pa.string()} if self._audience.destination.list_from else {}
         ends = {"_version": MOMENT, "_payload": pa.string(), "_fingerprint": pa.uint64()}
-        return {"_row": pa.int64(), "_key": pa.string()} | fields | lists | flags | ends
+        return {"_row": pa.int64(), "_key": pa.string()} | fields | lists | consents | ends
 
     def _versions(self, batch: pa.RecordBatch) -> pa.Array:
         if self._audience.cursor is None:
             return pa.repeat(self._window_end, batch.num_rows)
-        cursor = batch.column(self._sources.index(self._audience.cursor))
-        if not (pa.types.is_timestamp(cursor.type) or pa.types.is_date(cursor.type)):
+        # As old as can be: the first real value is newer, and last_sync does not run ahead.
+        cursor = self._moments(batch, self._audience.cursor, "cursor")
+        return pc.fill_null(cursor, pa.scalar(NEVER, MOMENT))
+
+    def _moments(self, batch: pa.RecordBatch, column: str, option: str) -> pa.Array:
+        """Return a column that an option names as moments; one without a zone is of UTC."""
+        values = batch.column(self._sources.index(column))
+        if not (pa.types.is_timestamp(values.type) or pa.types.is_date(values.type)):
             raise MappingError(
                 "TAJO-603",
-                f"the cursor column {self._audience.cursor} of {self._audience.name} is "
-                f"{cursor.type}, neither a timestamp nor a date",
-                "Name a timestamp column as the audience's `cursor`, or cast it in the SQL.",
+                f"the {option} column {column} of {self._audience.name} is {values.type}, neither "
+                "a timestamp nor a date",
+                f"Name a timestamp column as the audience's `{option}`, or cast it in the SQL.",
             )
-        if pa.types.is_timestamp(cursor.type) and cursor.type.tz is None:
-            cursor = pc.assume_timezone(cursor.cast(pa.timestamp("us")), "UTC")
-        # As old as can be: the first real value is newer, and last_sync does not run ahead.
-        return pc.fill_null(cursor.cast(MOMENT), pa.scalar(NEVER, MOMENT))
+        if pa.types.is_timestamp(values.type) and values.type.tz is None:
+            values = pc.assume_timezone(values.cast(pa.timestamp("us")), "UTC")
+        return values.cast(MOMENT)
 
 
 def _counted(excused: Mapping[str, pa.Array]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Mapped rows against the ledger, in DuckDB, so that neither must fit into memory."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.audience.destination import Key
 from tajo_sf_pipeline.audience.specification import Mode
+from tajo_sf_pipeline.planning.consent import CONSENTS, FLAGS
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file, parquet
 
@@ -26,11 +28,9 @@ _LISTS_OF_ITS_OWN = """
     ) AS g ON g.key = r.key
 )
 """
-_OPTIONAL = {
-    "_list": "VARCHAR",
-    "_email_blacklisted": "BOOLEAN",
-    "_sms_blacklisted": "BOOLEAN",
-}
+_FLAGS_OF_ROWS = """
+LEFT JOIN flags AS f ON f.key = e._key LEFT JOIN ledger.consents AS c ON c.key = e._key
+"""
 _SHOWN = 5
 # A null where nothing but a list, or the contact itself, is left.
 _LEAVING: dict[Key, str] = {
@@ -48,8 +48,9 @@ class Wanted:
     `whole` says that the extract is the whole source, so that a row that is not in it has left.
     `leaving` are the attributes, as JSON, that rows get that leave a mirror. `existing` are the
     keys that Brevo has although the ledger does not know them (modes `insert` and `update`), or
-    None where nobody asked. `withheld` are rows that are not sent now: `pending` or `discarded`
-    (see `WITHHELD`).
+    None where nobody asked. `flags` say what becomes of blocklist flags (see `consent.FLAGS`), and
+    `resubscribe` that a yes may lift one. `withheld` are rows that are not sent now: `pending` or
+    `discarded` (see `WITHHELD`).
     """
 
     mapped: Path
@@ -63,7 +64,9 @@ class Wanted:
     key: Key = "email"
     leaving: str | None = None
     existing: pa.Array | None = None
+    flags: pa.Table | None = None
     withheld: pa.Table | None = None
+    resubscribe: bool = False
 
 
 class KnownRows(Protocol):
@@ -107,10 +110,20 @@ def evaluate(database: duckdb.DuckDBPyConnection, inputs: Wanted) -> Planned:
     _find_leaving(database, inputs, total, known_count)
     return Planned(
         **counted,
+        **_flag_counts(database),
         unchanged=total - changed,
         retry=_count(database, "retries"),
         remove=_count(database, "leaving"),
     )
+
+
+def _flag_counts(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Count the rows to be sent that lift a flag, and those to which Brevo's opt-out says no."""
+    [counts] = database.execute(
+        "SELECT count(*) FILTER (NOT f.email OR NOT f.sms), count(*) FILTER (f.kept) "
+        "FROM evaluated JOIN flags AS f ON f.key = _key WHERE action IN ('create', 'update')"
+    ).fetchall()
+    return dict(zip(("resubscribe", "kept_blocklisted"), counts, strict=True))
 
 
 def write(database: duckdb.DuckDBPyConnection, inputs: Wanted, plan: Path) -> None:
@@ -141,6 +154,7 @@ def _register(database: duckdb.DuckDBPyConnection, inputs: Wanted) -> None:
     existing = inputs.existing if inputs.existing is not None else pa.array([], pa.string())
     database.register("withheld", withheld)
     database.register("existing", pa.table({"key": existing}))
+    database.register("flags", inputs.flags if inputs.flags is not None else FLAGS.empty_table())
 
 
 def _changed(inputs: Wanted, known_count: int) -> str:
@@ -250,13 +264,16 @@ def _file(path: Path) -> str:
 
 def _plan(inputs: Wanted) -> str:
     present = set(parquet.schema(inputs.mapped).names)
-    optional = ", ".join(
-        f"m.{name}" if name in present else f"NULL::{kind} AS {name}"
-        for name, kind in _OPTIONAL.items()
+    columns = ", ".join(
+        [
+            "m._list" if "_list" in present else "NULL::VARCHAR AS _list",
+            *(_flag(channel, present) for channel in ("email", "sms")),
+            *_consents(inputs, present),
+        ]
     )
     return f"""
         WITH rows AS (
-            SELECT e._key, m._payload, e._version, e._fingerprint, {optional}, e._row,
+            SELECT e._key, m._payload, e._version, e._fingerprint, {columns}, e._row,
                 $day::DATE AS _sync_date, e.action,
                 CASE WHEN e.was_present IS NULL THEN if(e.action = 'create', 'new', 'not ours yet')
                     WHEN NOT e.was_present THEN 'came back'
@@ -265,6 +282,7 @@ def _plan(inputs: Wanted) -> str:
                     ELSE 'changed' END AS reason,
                 e.was_on_lists
             FROM evaluated AS e JOIN {_file(inputs.mapped)} AS m ON m._row = e._row
+            {_FLAGS_OF_ROWS if present & CONSENTS else ""}
             WHERE e.action IN ('create', 'update')
         ),
         every AS (
@@ -275,7 +293,9 @@ def _plan(inputs: Wanted) -> str:
             UNION ALL BY NAME
             SELECT key AS _key, payload AS _payload, version AS _version,
                 fingerprint AS _fingerprint, list AS _list,
-                email_blacklisted AS _email_blacklisted, sms_blacklisted AS _sms_blacklisted,
+                -- What a retry lifts, nobody has decided now (S09).
+                nullif(email_blacklisted, false) AS _email_blacklisted,
+                nullif(sms_blacklisted, false) AS _sms_blacklisted,
                 source_row AS _row, sync_date AS _sync_date, 'retry' AS action,
                 'failed before' AS reason, []::BIGINT[] AS leaves, []::BIGINT[] AS lists
             FROM retries
@@ -291,7 +311,9 @@ def _plan(inputs: Wanted) -> str:
         SELECT *,
             CASE
                 WHEN action = 'remove' THEN 'leave'
-                WHEN _email_blacklisted IS false OR _sms_blacklisted IS NOT NULL THEN 'flags'
+                WHEN _email_blacklisted IS false OR _sms_blacklisted IS false THEN 'flags'
+                WHEN _email_blacklisted AND _sms_blacklisted THEN 'blocklist_all'
+                WHEN _sms_blacklisted THEN 'blocklist_sms'
                 WHEN _email_blacklisted THEN 'blocklist'
                 WHEN len(leaves) > 0 THEN 'move'
                 ELSE 'plain'
@@ -299,6 +321,28 @@ def _plan(inputs: Wanted) -> str:
         FROM every
         ORDER BY category, _list, _key
     """
+
+
+def _flag(channel: str, present: set[str]) -> str:
+    """Choose a blocklist flag: a no of the source sets it, and else what was decided counts."""
+    name = f"_{channel}_blacklisted"
+    if f"_{channel}_consent" in present:
+        return f"if(NOT m._{channel}_consent, true, f.{channel}) AS {name}"
+    return f"m.{name}" if name in present else f"NULL::BOOLEAN AS {name}"
+
+
+def _consents(inputs: Wanted, present: set[str]) -> Iterator[str]:
+    """Return what the ledger remembers of a row's consent, where the audience maps one.
+
+    A yes that may lift nothing leaves an accepted no as it is: the flag still stands in Brevo.
+    """
+    for channel in ("email", "sms"):
+        name = f"_{channel}_consent"
+        if name in present:
+            keeps = "false" if inputs.resubscribe else f"m.{name} AND NOT c.{channel}"
+            yield f"if({keeps}, NULL, m.{name}) AS {name}"
+    if "_consent_at" in present:
+        yield "m._consent_at"
 
 
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -30,7 +30,11 @@ _SETTLED = (
     "_sync_date",
     "action",
     "lists",
+    "_email_consent",
+    "_sms_consent",
+    "_consent_at",
 )
+_CONSENTS = {"_email_consent", "_sms_consent"}
 
 
 class Tables(Protocol):
@@ -79,6 +83,8 @@ class Ledger(base.Ledger):
             database.execute(_INSERT_PAYLOADS, values[1:])
             if value(database, "SELECT count(*) FROM failed"):
                 database.execute("DELETE FROM failed WHERE key IN (SELECT _key FROM settled)")
+            if _CONSENTS & set(rows.column_names):
+                database.execute(_MERGE_CONSENTS, values[1:])
 
     def fail(self, rows: pa.Table, run_id: str, *, held: bool = False) -> None:
         rows = _complete(rows).append_column("why", rows["why"])
@@ -246,6 +252,15 @@ SELECT _key, _fingerprint, _version, action <> 'remove', _list, lists, _row, _sy
     $2
 FROM settled
 """
+# What a row does not say stays as it was accepted before.
+_MERGE_CONSENTS = """
+MERGE INTO consents AS c USING (
+    FROM settled WHERE _email_consent IS NOT NULL OR _sms_consent IS NOT NULL
+) AS s ON c.key = s._key
+WHEN MATCHED THEN UPDATE SET email = coalesce(s._email_consent, c.email),
+    sms = coalesce(s._sms_consent, c.sms), at = coalesce(s._consent_at, c.at), accepted_at = $1
+WHEN NOT MATCHED THEN INSERT VALUES (s._key, s._email_consent, s._sms_consent, s._consent_at, $1)
+"""
 # No row's fingerprint, but by chance once in 2^64.
 _UNKNOWN = 0
 _MARK_UNKNOWN = f"UPDATE rows SET fingerprint = {_UNKNOWN} WHERE key IN (SELECT _key FROM settled)"
@@ -302,6 +317,9 @@ _TYPES = {
     "_list": pa.string(),
     "_email_blacklisted": pa.bool_(),
     "_sms_blacklisted": pa.bool_(),
+    "_email_consent": pa.bool_(),
+    "_sms_consent": pa.bool_(),
+    "_consent_at": pa.timestamp("us", tz="UTC"),
     "_row": pa.int64(),
     "_sync_date": pa.date32(),
     "action": pa.string(),

@@ -1,6 +1,6 @@
 """The ledger's tables, and how those of earlier versions become them."""
 
-VERSION = 3
+VERSION = 4
 
 # Of long texts that are all different zstd makes two thirds of what DuckDB's own choice does, in
 # two thirds of the time.
@@ -55,6 +55,13 @@ CREATE TABLE guests (               -- who was on a mirror's list before the aud
     list BIGINT NOT NULL,
     keys VARCHAR[] NOT NULL
 );
+CREATE TABLE consents (             -- of contacts, as Brevo accepted them last (S09)
+    key VARCHAR NOT NULL,
+    email BOOLEAN,                  -- null: the source never said
+    sms BOOLEAN,
+    at TIMESTAMPTZ,                 -- the moment that the source gave
+    accepted_at TIMESTAMPTZ NOT NULL
+);
 CREATE TABLE watermark (  -- one row: how far the audience has come
     last_sync TIMESTAMPTZ,  -- what the next incremental query starts from, before its lookback
     newest TIMESTAMPTZ      -- the end of the latest sync date whose rows were all evaluated
@@ -80,4 +87,5 @@ def _table(name: str) -> str:
 MIGRATIONS = {
     1: "".join(map(_table, ("rows", "payloads", "failed", "campaigns"))) + _ROWS_OF_1,
     2: _table("guests") + "UPDATE schema_version SET version = 3;",
+    3: _table("consents") + "UPDATE schema_version SET version = 4;",
 }

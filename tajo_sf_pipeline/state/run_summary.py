@@ -10,7 +10,9 @@ class Planned:
     """The rows of a mapped extract, compared with the ledger.
 
     `pending` ones are still in flight from an earlier run and `held` ones wait for a person:
-    neither is sent again. `retry` and `remove` are rows that the extract does not have.
+    neither is sent again. `retry` and `remove` are rows that the extract does not have. Some of the
+    rows that are created or updated lift a flag (`resubscribe`), or say yes to an opt-out that
+    stands (`kept_blocklisted`).
     """
 
     create: int = 0
@@ -23,6 +25,8 @@ class Planned:
     held: int = 0
     retry: int = 0
     remove: int = 0
+    resubscribe: int = 0
+    kept_blocklisted: int = 0
 
     @property
     def writes(self) -> int:
@@ -66,6 +70,8 @@ class Summary:
     accepted_guards: tuple[str, ...] = ()
     verified: int = 0
     differences: Mapping[str, int] = field(default_factory=dict)
+    resubscribe: int = 0  # of the planned: a flag is lifted (S09)
+    kept_blocklisted: int = 0  # of the planned: the source says yes, and Brevo's opt-out stands
 
     @property
     def planned(self) -> int:

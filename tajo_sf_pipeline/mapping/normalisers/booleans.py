@@ -22,12 +22,17 @@ def boolean(column: pa.Array) -> Normalised:
     return Normalised(pc.equal(valid.values, 1.0), valid.problems)
 
 
-def flag(values: pa.Array, *, consent: bool, resubscribe: bool) -> pa.Array:
-    """Return a blocklist flag of booleans (S09): null leaves Brevo's alone.
+def consents_of(values: pa.Array, *, inverted: bool) -> pa.Array:
+    """Return consents of a column of consents, or of the contrary; null stays unknown."""
+    return pc.invert(values) if inverted else values
 
-    False, which takes a contact from the blocklist, stands only where `resubscribe` says so.
+
+def flag(consents: pa.Array, *, resubscribe: bool) -> pa.Array:
+    """Return the blocklist flags that consents stand for in a fingerprint (S09).
+
+    False stands only where a yes may lift a flag: the plan decides whether it does.
     """
-    blocked = pc.invert(values) if consent else values
+    blocked = pc.invert(consents)
     if resubscribe:
         return blocked
     return pc.if_else(blocked, blocked, pa.scalar(None, pa.bool_()))
