@@ -43,7 +43,7 @@ def up(
 ) -> None:
     """Serve both until stopped; an empty sandbox gets a shop. Prints the settings for .env."""
     home = home or workspace.home(config) / "sandbox"
-    with serving(home, port, fault or []) as sandbox:
+    with until_stopped(), serving(home, port, fault or []) as sandbox:
         if not (home / "shop.json").exists():
             errors.print(f"filling the shop with {rows:,} customers")
             for table, filled in fill(sandbox, rows):
@@ -117,10 +117,22 @@ def fill(sandbox: Sandbox, rows: int) -> Iterator[tuple[str, int]]:
     (sandbox.home / "shop.json").write_text(json.dumps(shop), encoding="utf-8")
 
 
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """End what runs inside in an orderly way at Ctrl-C or SIGTERM.
+
+    Even where both are ignored: a shell has its background jobs ignore Ctrl-C, and this one is
+    meant to go on until somebody stops it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield
+
+
 def wait_until_stopped() -> None:
     """Return at Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
+    with until_stopped():
         while True:
             signal.pause()
 
