@@ -1,7 +1,6 @@
 import argparse
 import gc
 import sys
-from pathlib import Path
 
 from tajo_sf_pipeline.sandbox import process
 from tajo_sf_pipeline.sandbox.brevo.accounts import Accounts
@@ -10,7 +9,6 @@ from tajo_sf_pipeline.sandbox.brevo.imports.queue import ImportQueue
 from tajo_sf_pipeline.sandbox.brevo.limits import PLANS
 from tajo_sf_pipeline.sandbox.brevo.settings import Settings
 from tajo_sf_pipeline.sandbox.brevo.store import Store
-from tajo_sf_pipeline.sandbox.ports import HOST, PortTakenError, listen
 
 _OAUTH = {
     "client_id": "sandbox-brevo-client",
@@ -26,8 +24,8 @@ _OAUTH = {
 def main() -> int:
     arguments = _parse_arguments()
     try:
-        listener = listen(arguments.port)
-    except PortTakenError as error:
+        listener = process.listen(arguments.port)
+    except process.PortTakenError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the one line for the person who started it
         return process.EXIT_CANNOT_START
     # An import makes a few hundred thousand objects at once, and no cycles to look for.
@@ -37,7 +35,12 @@ def main() -> int:
     try:
         accounts = _open_accounts(store, arguments.account_key, arguments.plan)
         app = create_app(store, accounts, imports)
-        process.run(app, listener, until_stdin_closes=arguments.until_stdin_closes)
+        process.run(
+            app,
+            listener,
+            until_stdin_closes=arguments.until_stdin_closes,
+            allowed_hosts=arguments.allowed_host,
+        )
     finally:
         imports.close()
         store.close()
@@ -45,12 +48,10 @@ def main() -> int:
 
 
 def _parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tajo_sf_pipeline.sandbox.brevo",
-        description="A local Brevo for demonstrations and tests.",
+    parser = process.argument_parser(
+        "python -m tajo_sf_pipeline.sandbox.brevo",
+        "A local Brevo for demonstrations and tests.",
     )
-    parser.add_argument("--home", type=Path, required=True, help="folder that keeps its data")
-    parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
     parser.add_argument(
         "--account-key",
         default="sandbox-brevo-key",
@@ -58,11 +59,6 @@ def _parse_arguments() -> argparse.Namespace:
         f"its OAuth client is {_OAUTH['client_id']}, secret {_OAUTH['client_secret']}",
     )
     parser.add_argument("--plan", choices=PLANS, help="that account's rate limits")
-    parser.add_argument(
-        "--until-stdin-closes",
-        action="store_true",
-        help="end with the process at the other end of standard input",
-    )
     return parser.parse_args()
 
 

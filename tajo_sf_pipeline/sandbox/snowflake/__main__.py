@@ -34,7 +34,12 @@ def main() -> int:
             Settings(partition_rows=arguments.partition_rows),
             Faults(arguments.fault),
         )
-        process.run(app, listener, until_stdin_closes=arguments.until_stdin_closes)
+        process.run(
+            app,
+            listener,
+            until_stdin_closes=arguments.until_stdin_closes,
+            allowed_hosts=arguments.allowed_host,
+        )
     finally:
         warehouse.close()
     return 0

@@ -36,6 +36,12 @@ TRANSLATIONS = (
         "Object does not exist, or operation cannot be performed: '{name}'.",
     ),
     Translation(
+        re.compile(r'Permission Error: Cannot access (?:file|directory) "(?P<name>[^"]+)"'),
+        2003,
+        "02000",
+        "Object '{name}' does not exist or not authorized.",
+    ),
+    Translation(
         re.compile(r"Function with name (?P<name>\S+) does not exist"),
         2139,
         "42601",

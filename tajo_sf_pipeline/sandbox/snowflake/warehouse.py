@@ -22,6 +22,7 @@ from sqlglot.errors import SqlglotError
 from tajo_sf_pipeline.sandbox.snowflake import DATABASE, SCHEMA, USER
 from tajo_sf_pipeline.sandbox.snowflake.changes import FUNCTION, Changes
 from tajo_sf_pipeline.sandbox.snowflake.errors import as_snowflake_error
+from tajo_sf_pipeline.sandbox.snowflake.host_files import keep_inside, refuse_files
 from tajo_sf_pipeline.sandbox.snowflake.wire import as_sent
 
 SECONDS_TO_INTERRUPT_AGAIN = 0.05
@@ -59,6 +60,7 @@ class Warehouse(FakeSnow):
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        folder = folder.resolve()  # DuckDB compares where it may go as text
         super().__init__(db_path=folder)
         self.folder = folder
         self.results_cache = RecentResults(always_kept=2)
@@ -70,6 +72,7 @@ class Warehouse(FakeSnow):
         for file in folder.glob("*.db"):
             self.provide(file.stem, SCHEMA)
         self.provide(DATABASE, SCHEMA)
+        keep_inside(self.duck_conn, folder)
 
     def provide(self, database: str, schema: str) -> None:
         """Make sure that the database and the schema exist, and are attached."""
@@ -167,6 +170,7 @@ class Cursor(FakeSnowflakeCursor):
         *args: Any,
         **kwargs: Any,
     ) -> "Cursor":
+        refuse_files(command)
         try:
             super().execute(command, params, *args, **kwargs)
         except Exception as error:
