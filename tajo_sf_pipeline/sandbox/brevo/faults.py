@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tajo_sf_pipeline.sandbox.brevo.report_bodies import BODIES
+from tajo_sf_pipeline.sandbox.brevo.shapes import SHAPES, is_answer
+
 REPORTS = (
     "invalid_emails",
     "duplicate_contact_id",
@@ -28,6 +31,14 @@ FAULTS = {
     # `code` and `message`: what the refusal says; `html`: it is a page; `headers` false: it tells
     # nothing of the limits; `retry_after`: seconds that it names.
     "status": _OF_REQUESTS | {"after", "code", "message", "html", "headers", "retry_after"},
+    # A request is answered with this object's `status` (200), `json` or `text`, `content_type` and
+    # `headers`; `after`: it is carried out first.
+    "answer": _OF_REQUESTS | {"after"},
+    # A request is carried out, and the JSON of its answer comes in this shape.
+    "reshape": _OF_REQUESTS,
+    # A request is carried out, and its answer lacks what stands at this path, such as
+    # "contacts.success"; of an array every item lacks it.
+    "drop": _OF_REQUESTS,
     # The connection ends without an answer: "before" or "after" the request is carried out.
     "disconnect": _OF_REQUESTS,
     # A request is carried out, and answered so many seconds later.
@@ -46,6 +57,8 @@ FAULTS = {
     "report": frozenset({"times", "skip"}),
     # A report's address answers so; its rows are never to be had.
     "report_status": frozenset({"times", "skip"}),
+    # A report comes with a 200 and in this form, which mostly is none of a report.
+    "report_body": frozenset({"times", "skip"}),
     # The next upsert of objects rejects the records with these own ids, in the background.
     "reject_records": frozenset({"times", "skip"}),
     # Every request comes from this address, which the account does not know.
@@ -68,6 +81,9 @@ def _is_text(value: Any) -> bool:
 
 _VALUES: dict[str, Callable[[Any], bool]] = {
     "status": _is_status,
+    "answer": is_answer,
+    "reshape": lambda value: isinstance(value, str) and value in SHAPES,
+    "report_body": lambda value: isinstance(value, str) and value in BODIES,
     "disconnect": lambda value: value in {"before", "after"},
     "delay": lambda value: type(value) in {int, float} and value > 0,
     "no_rate_headers": lambda value: value is True,

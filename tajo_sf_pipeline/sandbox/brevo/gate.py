@@ -1,7 +1,6 @@
 """The way of every request to ``/v3``: its body, its key, its faults, its limits, its handler."""
 
 import asyncio
-import hashlib
 import time
 from dataclasses import dataclass, field
 from http.client import responses
@@ -20,11 +19,10 @@ from tajo_sf_pipeline.sandbox.brevo.faults import Fault
 from tajo_sf_pipeline.sandbox.brevo.imports.queue import ImportQueue
 from tajo_sf_pipeline.sandbox.brevo.limits import bucket_of
 from tajo_sf_pipeline.sandbox.brevo.replies import ApiError, Reply, invalid
+from tajo_sf_pipeline.sandbox.brevo.request_body import Body, read_body
 from tajo_sf_pipeline.sandbox.brevo.routes import find_handler, route_of
+from tajo_sf_pipeline.sandbox.brevo.shapes import reshaped, scripted, without
 from tajo_sf_pipeline.sandbox.brevo.store import Store
-
-# Brevo does not say which megabyte it means: the smaller one is what a client can rely on.
-MAX_BODY_BYTES = 10_000_000
 
 _UNKNOWN_IP = (
     "We have detected you are using an unrecognised IP address {ip}. If you performed this action "
@@ -32,18 +30,6 @@ _UNKNOWN_IP = (
     "https://app.brevo.com/security/authorised_ips"
 )
 _NO_ANSWER = 0  # the logged status of a request whose connection was cut
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    content: bytes | None  # None: too large to be kept
-    size: int
-    sha256: str
-
-    def within_limit(self) -> bytes:
-        if self.content is None:
-            raise invalid("The request body must not be larger than 10 MB")
-        return self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +41,7 @@ class Gate:
 
     async def answer(self, request: Request) -> Response:
         at = time.time()
-        body = await _read(request)
+        body = await read_body(request)
         try:
             caller = self.credentials.caller(request.headers)
         except ApiError as error:
@@ -75,7 +61,7 @@ class Gate:
         )
         return response or await hang_up(request)
 
-    async def _faulty(self, request: Request, caller: Caller, body: _Body) -> Response | None:
+    async def _faulty(self, request: Request, caller: Caller, body: Body) -> Response | None:
         """Answer as the faults have it; None when the connection is to be cut."""
         faults, strike = caller.account.faults, (request.method, _raw_path(request))
         disconnect = faults.spend("disconnect", *strike)
@@ -88,7 +74,7 @@ class Gate:
             await asyncio.sleep(delay.value)
         return response
 
-    async def _admit(self, request: Request, caller: Caller, body: _Body) -> Response:
+    async def _admit(self, request: Request, caller: Caller, body: Body) -> Response:
         account, path = caller.account, _raw_path(request)
         if ip := account.faults.value("ip_blocked"):
             message = _UNKNOWN_IP.format(ip=ip)
@@ -103,8 +89,13 @@ class Gate:
         fault = account.faults.spend("status", request.method, path)
         if fault and not fault.after:
             return _broken(fault, headers)
+        answer = account.faults.spend("answer", request.method, path)
+        if answer and not answer.after:
+            return scripted(answer.value, headers)
         reply = await run_in_threadpool(self._handle, request, caller, body)
-        return _broken(fault, headers) if fault else _response(reply, headers)
+        if answer:
+            return scripted(answer.value, headers)
+        return _broken(fault, headers) if fault else _shaped(request, account, reply, headers)
 
     def _told(
         self, account: Account, method: str, path: str, headers: dict[str, str]
@@ -115,7 +106,7 @@ class Gate:
         silent = silent or account.faults.spend("no_rate_headers", method, path) is not None
         return {} if silent else headers
 
-    def _handle(self, request: Request, caller: Caller, body: _Body) -> Reply:
+    def _handle(self, request: Request, caller: Caller, body: Body) -> Reply:
         account, strike = caller.account, (request.method, _raw_path(request))
         try:
             caller.refuse_unless_granted(*strike)
@@ -142,25 +133,19 @@ class Gate:
             return error.reply
 
 
-async def _read(request: Request) -> _Body:
-    """Read to the end even what is too large: a caller that still sends would miss the answer."""
-    digest = hashlib.sha256()
-    size = 0
-    chunks: list[bytes] = []
-    async for chunk in request.stream():
-        digest.update(chunk)
-        size += len(chunk)
-        if size <= MAX_BODY_BYTES:
-            chunks.append(chunk)
-        else:
-            chunks.clear()
-    content = b"".join(chunks) if size <= MAX_BODY_BYTES else None
-    return _Body(content, size, digest.hexdigest())
-
-
 def _raw_path(request: Request) -> str:
     raw: bytes = request.scope["raw_path"]
     return raw.decode("ascii")
+
+
+def _shaped(request: Request, account: Account, reply: Reply, headers: dict[str, str]) -> Response:
+    """Answer what was asked, unless a fault has the answer in another shape."""
+    strike = request.method, _raw_path(request)
+    if fault := account.faults.spend("drop", *strike):
+        reply = Reply(reply.status, without(reply.body, fault.value))
+    if fault := account.faults.spend("reshape", *strike):
+        return reshaped(reply.status, reply.body, fault.value, headers)
+    return _response(reply, headers)
 
 
 def _response(reply: Reply, headers: dict[str, str] | None = None) -> Response:
