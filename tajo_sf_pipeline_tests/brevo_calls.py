@@ -32,6 +32,11 @@ def declare(brevo: httpx.Client, *faults: dict[str, Any]) -> None:
     brevo.patch(admin(brevo), json={"faults": faults}).raise_for_status()
 
 
+def do(brevo: httpx.Client, deed: str, **body: Any) -> None:
+    """Do what a person does in Brevo's own pages."""
+    brevo.post(admin(brevo, f"/{deed}"), json=body).raise_for_status()
+
+
 def create(brevo: httpx.Client, email: str, **body: Any) -> int:
     created = brevo.post("/v3/contacts", json={"email": email} | body)
     assert created.status_code == 201, created.text

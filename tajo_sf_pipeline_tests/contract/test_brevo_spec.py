@@ -127,6 +127,9 @@ def furnish(brevo: httpx.Client) -> dict[str, int]:
     person = {"email": "a@example.com", "ext_id": "7", "attributes": {"SMS": "33611111111"}}
     contact = brevo.post("/v3/contacts", json=person).json()["id"]
     campaign = brevo.post("/v3/emailCampaigns", json=DRAFT | {"name": "Old"}).json()["id"]
+    for by in ("user", "admin"):
+        deed = {"email": "a@example.com", "by": by}
+        brevo.post(f"/admin/accounts/{KEY}/unsubscribe", json=deed).raise_for_status()
     return {"folder": folder, "list": list_, "contact": contact, "campaign": campaign}
 
 

@@ -118,6 +118,21 @@ def test_updates_and_deletes(client: Any, list_id: int) -> None:
     assert client.contacts.get_contacts().count == 0
 
 
+def test_reads_who_unsubscribed(client: Any, address: str) -> None:
+    """An unsubscription has its moment and its campaign under the client's names."""
+    contact = client.contacts.create_contact(email="a@example.com")
+    deed = {"id": contact.id, "moment": "2026-11-01T08:00:00Z", "campaign": 3}
+    unsubscribe = f"{address}/admin/accounts/{KEY}/unsubscribe"
+    httpx.post(unsubscribe, json=deed).raise_for_status()
+    found = client.contacts.get_contact_info(
+        contact.id, start_date="2026-11-01", end_date="2026-11-01"
+    )
+    [item] = found.statistics.unsubscriptions.user_unsubscription
+    assert (True, 3, "2026-11-01T08:00:00Z") == (
+        *(found.email_blacklisted, item.campaign_id, item.event_time),
+    )
+
+
 def test_imports_and_polls(client: Any, list_id: int) -> None:
     """An import is followed by its process; its reports are URLs or nothing."""
     process = import_of(

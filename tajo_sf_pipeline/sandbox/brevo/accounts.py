@@ -20,6 +20,7 @@ _FIRST_FOLDER = "Your First Folder"
 _EMPTY_ACCOUNT = (
     "DELETE FROM memberships WHERE list IN (SELECT id FROM lists WHERE account = ?)",
     "DELETE FROM consents WHERE contact IN (SELECT id FROM contacts WHERE account = ?)",
+    "DELETE FROM unsubscriptions WHERE contact IN (SELECT id FROM contacts WHERE account = ?)",
     "DELETE FROM reports WHERE process IN (SELECT id FROM processes WHERE account = ?)",
     *(
         f"DELETE FROM {table} WHERE account = ?"

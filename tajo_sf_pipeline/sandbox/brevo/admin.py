@@ -3,19 +3,23 @@
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from tajo_sf_pipeline.sandbox.brevo.accounts import Account, Accounts
 from tajo_sf_pipeline.sandbox.brevo.faults import FaultError, Faults, declared
 from tajo_sf_pipeline.sandbox.brevo.holdings import VIEWS, Page
+from tajo_sf_pipeline.sandbox.brevo.people import DEEDS, OF_LISTS, Deed
 from tajo_sf_pipeline.sandbox.brevo.replies import invalid, not_found
+from tajo_sf_pipeline.sandbox.brevo.report_bodies import BODIES
 from tajo_sf_pipeline.sandbox.brevo.settings import SettingError, Settings, checked
 from tajo_sf_pipeline.sandbox.brevo.store import Store
 
 _PAGE = 1000
+_FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,24 @@ class Admin:
                 (account.id, name, json.dumps(attributes)),
             )
 
+    async def do(self, request: Request) -> Response:
+        """Do what a person could; a form of our own page is sent back to it."""
+        account, name = self._account(request), request.path_params["deed"]
+        if name not in DEEDS:
+            raise not_found(f"no such deed; there are {', '.join(DEEDS)}")
+        is_form = request.headers.get("content-type") == _FORM
+        body = dict(parse_qsl((await request.body()).decode())) if is_form else await _body(request)
+        await run_in_threadpool(self._do, account, DEEDS[name], body)
+        if not is_form:
+            return JSONResponse({"done": name})
+        view = "lists" if name in OF_LISTS else "contacts"
+        page = urlencode({"account": account.key, "view": view})
+        return RedirectResponse(f"/?{page}", 303)
+
+    def _do(self, account: Account, deed: Deed, body: dict[str, Any]) -> None:
+        with self.store.writing() as db:
+            deed(db, account, body)
+
     def read(self, request: Request) -> Response:
         """One of the views of what the account holds."""
         account = self._account(request)
@@ -88,6 +110,9 @@ class Admin:
         account = self.accounts.find(row["key"])
         if account and (status := account.faults.value("report_status")):
             return PlainTextResponse("AccessDenied", status)
+        if account and (body := account.faults.value("report_body")):
+            kind = "text/html" if body == "html" else "text/csv"
+            return Response(BODIES[body](row["csv"]), media_type=kind)
         return PlainTextResponse(row["csv"], media_type="text/csv")
 
     def _account(self, request: Request) -> Account:

@@ -38,6 +38,7 @@ def create_app(store: Store, accounts: Accounts, imports: ImportQueue) -> Starle
             Route("/admin/accounts", admin.create_account, methods=["POST"]),
             Route(account, admin.change_account, methods=["PATCH"]),
             Route(f"{account}/object-types/{{type}}", admin.change_object_type, methods=["PUT"]),
+            Route(f"{account}/{{deed}}", admin.do, methods=["POST"]),
             Route(f"{account}/{{view}}", admin.read),
         ],
         exception_handlers={ApiError: _refusal},

@@ -106,6 +106,15 @@ def _as_nothing(_: Any) -> None:
     return None
 
 
+def import_coercers(
+    db: sqlite3.Connection, account: int, settings: Settings
+) -> Mapping[str, Coerce]:
+    """Look up the attributes as an import sees them: those of some types may be dropped."""
+    rows = db.execute("SELECT name, type FROM attributes WHERE account = ?", (account,))
+    ignored = {row["name"] for row in rows if row["type"] in settings.import_ignored_types}
+    return {**coercers(db, account, settings), **dict.fromkeys(ignored, _as_nothing)}
+
+
 def coercers(db: sqlite3.Connection, account: int, settings: Settings) -> Mapping[str, Coerce]:
     """Look up the account's attributes: by upper-case name, what reads their values."""
     rows = db.execute("SELECT name, type, options FROM attributes WHERE account = ?", (account,))

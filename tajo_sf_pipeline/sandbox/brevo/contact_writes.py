@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
-from tajo_sf_pipeline.sandbox.brevo import clock
+from tajo_sf_pipeline.sandbox.brevo import clock, consent
 from tajo_sf_pipeline.sandbox.brevo.accounts import Account
 from tajo_sf_pipeline.sandbox.brevo.contact_changes import ContactChange
 from tajo_sf_pipeline.sandbox.brevo.identity import Identifier
@@ -23,7 +24,7 @@ def refuse_duplicates(
             account.settings.duplicate_code,
             f"Unable to {verb} contact, {', '.join(taken)} is already associated "
             "with another Contact",
-            {"duplicate_identifiers": taken},
+            {"duplicate_identifiers": taken} if account.settings.duplicate_metadata else None,
         )
 
 
@@ -67,7 +68,7 @@ def merge_holders(
 
 
 def delete_contact(db: sqlite3.Connection, contact: int) -> None:
-    for table in ("memberships", "consents"):
+    for table in ("memberships", "consents", "unsubscriptions"):
         db.execute(f"DELETE FROM {table} WHERE contact = ?", (contact,))
     db.execute(
         "DELETE FROM associations WHERE (type = 'contact' AND record = ?) "
@@ -77,28 +78,38 @@ def delete_contact(db: sqlite3.Connection, contact: int) -> None:
     db.execute("DELETE FROM contacts WHERE id = ?", (contact,))
 
 
-def insert_contact(db: sqlite3.Connection, account: int, change: ContactChange) -> int:
+def insert_contact(db: sqlite3.Connection, account: Account, change: ContactChange) -> int:
     now = clock.now()
     row = db.execute(
         "INSERT INTO contacts (account, created_at, modified_at, attributes) "
         "VALUES (?, ?, ?, '{}') RETURNING id",
-        (account, now, now),
+        (account.id, now, now),
     ).fetchone()
-    _write(db, row["id"], change, now)
+    _write(db, account, row["id"], change, now)
     return int(row["id"])
 
 
-def update_contact(db: sqlite3.Connection, contact: int, change: ContactChange) -> None:
-    _write(db, contact, change, clock.now())
+def update_contact(
+    db: sqlite3.Connection, account: Account, contact: int, change: ContactChange
+) -> None:
+    before = db.execute("SELECT * FROM contacts WHERE id = ?", (contact,)).fetchone()
+    flags = consent.flags_after(account.settings, before, change.columns, joins=bool(change.lists))
+    change = replace(change, columns=change.columns | flags)
+    _write(db, account, contact, change, clock.now())
 
 
-def _write(db: sqlite3.Connection, contact: int, change: ContactChange, now: str) -> None:
-    assignments = "".join(f"{column} = ?, " for column in change.columns)
+def _write(
+    db: sqlite3.Connection, account: Account, contact: int, change: ContactChange, now: str
+) -> None:
+    columns = change.columns
+    if columns.get("email_blacklisted") and account.settings.records_admin_unsubscriptions:
+        consent.record_new(db, contact)
+    assignments = "".join(f"{column} = ?, " for column in columns)
     # A merge patch (RFC 7396) is just what is wanted: a null takes the attribute away.
     db.execute(
         f"UPDATE contacts SET {assignments} modified_at = ?, "
         "attributes = json_patch(attributes, ?) WHERE id = ?",
-        (*change.columns.values(), now, json.dumps(change.attributes), contact),
+        (*columns.values(), now, json.dumps(change.attributes), contact),
     )
     db.executemany(
         "INSERT OR IGNORE INTO memberships (list, contact) VALUES (?, ?)",

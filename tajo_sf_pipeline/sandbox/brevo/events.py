@@ -43,7 +43,8 @@ def read_event(db: sqlite3.Connection, account: Account, body: Any) -> Event:
 def store_event(db: sqlite3.Connection, account: Account, event: Event) -> None:
     """Keep the event, and give its `contact_properties` to its contact; ApiError before either."""
     if event.contact is not None and (properties := event.body.get("contact_properties")):
-        update_contact(db, event.contact, read_change(db, account, {"attributes": properties}))
+        change = read_change(db, account, {"attributes": properties})
+        update_contact(db, account, event.contact, change)
     db.execute(
         "INSERT INTO events (account, name, contact, date, object_type, body) "
         "VALUES (?, ?, ?, ?, ?, ?)",

@@ -92,6 +92,16 @@ CREATE TABLE IF NOT EXISTS consents (
     PRIMARY KEY (contact, consent_group)
 ) WITHOUT ROWID;
 
+-- When each contact's e-mails were blocklisted, by itself (user) or by the account (admin).
+CREATE TABLE IF NOT EXISTS unsubscriptions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    moment TEXT NOT NULL,
+    campaign INTEGER
+);
+CREATE INDEX IF NOT EXISTS unsubscriptions_by_contact ON unsubscriptions (contact);
+
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account INTEGER NOT NULL,

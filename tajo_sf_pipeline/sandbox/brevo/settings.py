@@ -12,6 +12,7 @@ from typing import Any
 from tajo_sf_pipeline.sandbox.brevo.limits import BUCKETS, PLANS
 
 GONE = (404, 410)
+TYPES = {"text", "float", "boolean", "date", "category", "multiple-choice"}
 
 
 class SettingError(ValueError):
@@ -36,8 +37,17 @@ class Settings:
     token_seconds: int = 3600
     # Row calls.
     duplicate_code: str = "duplicate_parameter"
+    duplicate_metadata: bool = True  # whether a duplicate's refusal names the identifiers
     unknown_attribute: str = "ignore"
     wrong_value: str = "refuse_dates"
+    # Consent: what takes a blocklisting away without being asked to, and what is known of it.
+    email_change_unblocks: list[str] = field(default_factory=lambda: ["email"])  # email, sms
+    email_change_overrides: bool = False  # also where the same call says that it is blocklisted
+    same_email_unblocks: bool = False  # an address sent as it is counts as changed
+    list_change_unblocks: bool = False  # a row call that puts a contact on a list does it too
+    records_admin_unsubscriptions: bool = True  # a blocklisting by the API leaves its moment
+    records_user_unsubscriptions: bool = True  # one by the contact does
+    unsubscribe_moves_modified: bool = True  # whether it moves modifiedAt
     # Values that are taken and then not kept as sent, in row calls and imports.
     ignored_attributes: list[str] = field(default_factory=list)
     swapped_dates: bool = False  # 2026-02-01 is kept as 2026-01-02
@@ -47,6 +57,10 @@ class Settings:
     import_discards: bool = False  # rows are counted as accepted and not stored
     import_needs_list: bool = True
     import_by_ext_id: bool = True  # whether a row may be found by its own id alone
+    import_false_flags: str = "keep"  # what emailBlacklist: false does to who is blocklisted
+    import_winner: str = "last"  # of rows with one identifier
+    import_loser: str = "refuse_row"  # what a row loses whose identifier another one has
+    import_ignored_types: list[str] = field(default_factory=list)  # their values are dropped
     # Events.
     unknown_event_contact: str = "accept"
     events_per_batch: int | None = None
@@ -112,6 +126,14 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "oauth": _is_oauth,
     "token_seconds": lambda value: type(value) is int and value >= 0,
     "duplicate_code": _one_of("duplicate_parameter", "invalid_parameter"),
+    "duplicate_metadata": _is_bool,
+    "email_change_unblocks": lambda value: _are_texts(value) and set(value) <= {"email", "sms"},
+    "email_change_overrides": _is_bool,
+    "same_email_unblocks": _is_bool,
+    "list_change_unblocks": _is_bool,
+    "records_admin_unsubscriptions": _is_bool,
+    "records_user_unsubscriptions": _is_bool,
+    "unsubscribe_moves_modified": _is_bool,
     "unknown_attribute": _one_of("ignore", "refuse"),
     "wrong_value": _one_of("ignore", "refuse_dates", "refuse"),
     "ignored_attributes": _are_texts,
@@ -121,6 +143,10 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "import_discards": _is_bool,
     "import_needs_list": _is_bool,
     "import_by_ext_id": _is_bool,
+    "import_false_flags": _one_of("keep", "unblock_if_sent", "unblock"),
+    "import_winner": _one_of("last", "first"),
+    "import_loser": _one_of("refuse_row", "lose_identifier"),
+    "import_ignored_types": lambda value: _are_texts(value) and set(value) <= TYPES,
     "unknown_event_contact": _one_of("accept", "refuse"),
     "events_per_batch": lambda value: value is None or (type(value) is int and value > 0),
     "events_batch_bucket": _one_of("events", "others"),

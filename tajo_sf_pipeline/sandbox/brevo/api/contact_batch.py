@@ -43,7 +43,7 @@ def _update(call: Call, db: sqlite3.Connection, item: Any) -> None:
     body = {name: value for name, value in item.items() if name != key}
     change = read_change(db, call.account, body)
     refuse_duplicates(db, call.account, change, contact)
-    update_contact(db, contact, change)
+    update_contact(db, call.account, contact, change)
 
 
 def _find(call: Call, db: sqlite3.Connection, key: str, value: Any) -> int:

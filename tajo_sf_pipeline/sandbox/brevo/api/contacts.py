@@ -3,6 +3,8 @@
 import sqlite3
 from typing import Any
 
+from tajo_sf_pipeline.sandbox.brevo import consent
+from tajo_sf_pipeline.sandbox.brevo.attribute_types import is_iso_date
 from tajo_sf_pipeline.sandbox.brevo.call import Call
 from tajo_sf_pipeline.sandbox.brevo.contact_changes import read_change
 from tajo_sf_pipeline.sandbox.brevo.contact_filter import equals
@@ -51,23 +53,24 @@ def create(call: Call) -> Reply:
             contact = merge_holders(db, call.account.id, change, contact)
         elif contact is None or body.get("updateEnabled") is not True:
             refuse_duplicates(db, call.account, change, None)
-            return Reply(201, {"id": insert_contact(db, call.account.id, change)})
+            return Reply(201, {"id": insert_contact(db, call.account, change)})
         else:
             refuse_duplicates(db, call.account, change, contact)
         if contact is None:
-            return Reply(201, {"id": insert_contact(db, call.account.id, change)})
-        update_contact(db, contact, change)
+            return Reply(201, {"id": insert_contact(db, call.account, change)})
+        update_contact(db, call.account, contact, change)
     return Reply(200, {"id": contact}) if body.get("getId") is True else Reply(204)
 
 
 def show(call: Call) -> Reply:
     contact = _find(call, call.db, also_by_phone=True)
     (form,) = contact_forms(call.db, "FROM contacts c WHERE c.id = ?", [contact], "")
-    return Reply(200, form | {"statistics": {}})
+    return Reply(200, form | {"statistics": consent.statistics(call.db, contact, _days(call))})
 
 
 def update(call: Call) -> Reply:
-    body = call.body()
+    """Change a contact; its address by `attributes.EMAIL`, as no document has an `email` here."""
+    body = {name: value for name, value in call.body().items() if name != "email"}
     with call.store.writing() as db:
         contact = _find(call, db)
         change = read_change(db, call.account, body)
@@ -75,11 +78,7 @@ def update(call: Call) -> Reply:
             contact = merge_holders(db, call.account.id, change, contact) or contact
         else:
             refuse_duplicates(db, call.account, change, contact)
-        if change.columns.get("email") not in {None, _email_of(db, contact)}:
-            # "If a blocklisted contact's email address is updated, it is going to remove that
-            # blocklisting from the contact" (SDK, update_contact).
-            change.columns.setdefault("email_blacklisted", False)
-        update_contact(db, contact, change)
+        update_contact(db, call.account, contact, change)
     return Reply(204)
 
 
@@ -115,6 +114,19 @@ def _filters(call: Call) -> tuple[str, list[Any]]:
     return " AND ".join(conditions), values
 
 
+def _days(call: Call) -> tuple[str, str] | None:
+    """Read the first and the last day of the statistics: both or neither."""
+    days = [call.query.get(name) for name in ("startDate", "endDate")]
+    if days == [None, None]:
+        return None
+    first, last = days
+    if first is None or last is None or not (is_iso_date(first) and is_iso_date(last)):
+        raise invalid("startDate and endDate must both be dates, such as 2026-01-31")
+    if first > last:
+        raise invalid("startDate must be lower than or equal to endDate")
+    return first, last
+
+
 def _find(call: Call, db: sqlite3.Connection, *, also_by_phone: bool = False) -> int:
     """Find the contact of the path; only GET takes a phone number without its type."""
     value = call.path["identifier"]
@@ -147,9 +159,3 @@ def _by_id(call: Call, db: sqlite3.Connection, value: str) -> int | None:
         "SELECT id FROM contacts WHERE account = ? AND id = ?", (call.account.id, int(value))
     ).fetchone()
     return row["id"] if row else None
-
-
-def _email_of(db: sqlite3.Connection, contact: int) -> str | None:
-    row = db.execute("SELECT email FROM contacts WHERE id = ?", (contact,)).fetchone()
-    email: str | None = row["email"]
-    return email

@@ -25,8 +25,8 @@ def start(call: Call) -> Reply:
             lists=tuple(_lists(db, account, body)),
             update_existing=_flag(body, "updateExistingContacts", default=True),
             clear_empty=_flag(body, "emptyContactsAttributes"),
-            email_blacklist=_flag(body, "emailBlacklist"),
-            sms_blacklist=_flag(body, "smsBlacklist"),
+            email_blacklist=_blacklist(account, body, "emailBlacklist"),
+            sms_blacklist=_blacklist(account, body, "smsBlacklist"),
             declared_reports=faults.value("report", {}),
             consent_groups=_consent_groups(account, body),
         )
@@ -73,6 +73,13 @@ def _lists(db: sqlite3.Connection, account: Account, body: dict[str, Any]) -> li
             raise missing("newList.listName")
         lists.append(insert_list(db, account.id, new["listName"], new.get("folderId")))
     return lists
+
+
+def _blacklist(account: Account, body: dict[str, Any], name: str) -> bool | None:
+    """Return what becomes of the flag of existing contacts; None leaves it."""
+    raised, rule = _flag(body, name), account.settings.import_false_flags
+    lifts = rule == "unblock" or (rule == "unblock_if_sent" and body.get(name) is False)
+    return True if raised else False if lifts else None
 
 
 def _flag(body: dict[str, Any], name: str, *, default: bool = False) -> bool:

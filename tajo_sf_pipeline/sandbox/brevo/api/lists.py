@@ -74,10 +74,13 @@ def update_list(call: Call) -> Reply:
 def delete_list(call: Call) -> Reply:
     """Delete the list; its contacts stay."""
     with call.store.writing() as db:
-        list_ = find_list(call, db)
-        db.execute("DELETE FROM memberships WHERE list = ?", (list_["id"],))
-        db.execute("DELETE FROM lists WHERE id = ?", (list_["id"],))
+        drop_list(db, find_list(call, db)["id"])
     return Reply(204)
+
+
+def drop_list(db: sqlite3.Connection, list_: int) -> None:
+    db.execute("DELETE FROM memberships WHERE list = ?", (list_,))
+    db.execute("DELETE FROM lists WHERE id = ?", (list_,))
 
 
 def list_contacts(call: Call) -> Reply:

@@ -3,6 +3,7 @@
 import sqlite3
 
 from tajo_sf_pipeline.sandbox.brevo import clock
+from tajo_sf_pipeline.sandbox.brevo.accounts import Account
 from tajo_sf_pipeline.sandbox.brevo.identity import EMAIL, Identifier
 from tajo_sf_pipeline.sandbox.brevo.imports.batch import Batch, Row
 from tajo_sf_pipeline.sandbox.brevo.imports.options import Options
@@ -18,16 +19,18 @@ CREATE TEMP TABLE IF NOT EXISTS incoming (
 """
 
 
-def apply_batch(db: sqlite3.Connection, account: int, batch: Batch, options: Options) -> None:
+def apply_batch(db: sqlite3.Connection, account: Account, batch: Batch, options: Options) -> None:
     """Store every row that clashes with no other contact; the others are added to the reports."""
     if not batch.rows:
         return
     identifiers = batch.identifiers
     _load(db, batch.rows)
-    _match(db, account, identifiers)
-    _reject_clashes(db, account, identifiers, batch)
+    _match(db, account.id, identifiers)
+    _settle_clashes(db, account, identifiers, batch)
     _number_new_contacts(db)
-    _insert_new_contacts(db, account, identifiers, options)
+    if options.email_blacklist and account.settings.records_admin_unsubscriptions:
+        _record_blocklistings(db, options)
+    _insert_new_contacts(db, account.id, identifiers, options)
     if options.update_existing:
         _update_contacts(db, identifiers, options)
     batch.stored = db.execute("SELECT count(*) FROM incoming").fetchone()[0]
@@ -67,10 +70,10 @@ def _match(db: sqlite3.Connection, account: int, identifiers: list[Identifier]) 
         none_before += f" AND coalesce({column}, '') = ''"
 
 
-def _reject_clashes(
-    db: sqlite3.Connection, account: int, identifiers: list[Identifier], batch: Batch
+def _settle_clashes(
+    db: sqlite3.Connection, account: Account, identifiers: list[Identifier], batch: Batch
 ) -> None:
-    """Take out the rows with an identifier that another contact has."""
+    """Take out the rows with an identifier that another contact has, or only the identifier."""
     rejected: set[int] = set()
     for identifier in identifiers:
         if identifier is EMAIL:
@@ -79,11 +82,19 @@ def _reject_clashes(
             f"SELECT position FROM incoming JOIN contacts "
             f"ON contacts.account = ? AND contacts.{identifier.column} = "
             f"incoming.{identifier.column} WHERE contacts.id IS NOT incoming.contact",
-            (account,),
+            (account.id,),
         )
-        for (position,) in clashes:
+        positions = [position for (position,) in clashes]
+        for position in positions:
             batch.report(identifier.report, position)
-            rejected.add(position)
+        if account.settings.import_loser == "refuse_row":
+            rejected.update(positions)
+        else:
+            # A row that had nothing else would have been matched by it.
+            db.executemany(
+                f"UPDATE incoming SET {identifier.column} = NULL WHERE position = ?",
+                [(position,) for position in positions],
+            )
     db.executemany("DELETE FROM incoming WHERE position = ?", [(p,) for p in rejected])
 
 
@@ -93,6 +104,16 @@ def _number_new_contacts(db: sqlite3.Connection) -> None:
     db.execute(
         "UPDATE incoming SET contact = ? + 1 + position, is_new = 1 WHERE contact IS NULL",
         (last or 0,),
+    )
+
+
+def _record_blocklistings(db: sqlite3.Connection, options: Options) -> None:
+    """Remember that the account blocklists those who were not; an update may be unwanted."""
+    db.execute(
+        "INSERT INTO unsubscriptions (contact, kind, moment) "
+        "SELECT contact, 'admin', ? FROM incoming LEFT JOIN contacts ON contacts.id = contact "
+        "WHERE is_new OR (? AND NOT email_blacklisted)",
+        (clock.now(), options.update_existing),
     )
 
 
@@ -110,7 +131,7 @@ def _insert_new_contacts(
         f"SELECT contact, ?, ?, ?, ?, ?, {attributes}, "
         f"{', '.join(values)} "
         "FROM incoming WHERE is_new ORDER BY contact",
-        (account, options.email_blacklist, options.sms_blacklist, now, now),
+        (account, bool(options.email_blacklist), bool(options.sms_blacklist), now, now),
     )
 
 
@@ -118,7 +139,7 @@ def _update_contacts(
     db: sqlite3.Connection, identifiers: list[Identifier], options: Options
 ) -> None:
     flags = {"email_blacklisted": options.email_blacklist, "sms_blacklisted": options.sms_blacklist}
-    raised = "".join(f"{column} = 1, " for column, raise_ in flags.items() if raise_)
+    raised = "".join(f"{name} = {flag:d}, " for name, flag in flags.items() if flag is not None)
     known = "FROM incoming i WHERE contacts.id = i.contact AND NOT i.is_new"
     db.execute(
         f"UPDATE contacts SET {raised} modified_at = ?, "

@@ -16,6 +16,7 @@ from tajo_sf_pipeline.sandbox.brevo.identity import (
 )
 from tajo_sf_pipeline.sandbox.brevo.imports.options import Options
 from tajo_sf_pipeline.sandbox.brevo.imports.records import Record
+from tajo_sf_pipeline.sandbox.brevo.settings import Settings
 
 _OWN = ("ext_id", "sms", "whatsapp", "landline_number")
 
@@ -76,7 +77,9 @@ class _Targets(dict[str, _Target | None]):
         return target
 
 
-def make_batch(records: list[Record], attributes: Mapping[str, Coerce], options: Options) -> Batch:
+def make_batch(
+    records: list[Record], attributes: Mapping[str, Coerce], options: Options, settings: Settings
+) -> Batch:
     """Unknown attributes and values of the wrong type are dropped without a word, as in Brevo.
 
     An empty value clears what is stored if `clear_empty`, and otherwise says nothing.
@@ -95,7 +98,7 @@ def make_batch(records: list[Record], attributes: Mapping[str, Coerce], options:
             row = _row(position, email, record.attributes, targets, clear=clear)
             if any(row[1:6]):
                 batch.rows.append(row)
-    _keep_the_last_of_each(batch)
+    _keep_one_of_each(batch, settings)
     return batch
 
 
@@ -121,15 +124,19 @@ def _row(
     return Row(position, email, ext_id, sms, whatsapp, landline_number, encoded)
 
 
-def _keep_the_last_of_each(batch: Batch) -> None:
-    """Of rows that share an identifier the last one stays; the others are reported."""
+def _keep_one_of_each(batch: Batch, settings: Settings) -> None:
+    """Of rows that share an identifier one keeps it; the others are reported."""
     for identifier in batch.identifiers:
         index = Row._fields.index(identifier.column)
-        last = {row[index]: row.position for row in batch.rows}
+        rows = batch.rows if settings.import_winner == "last" else batch.rows[::-1]
+        winners = {row[index]: row.position for row in rows}
         kept = []
         for row in batch.rows:
-            if not row[index] or last[row[index]] == row.position:
+            if not row[index] or winners[row[index]] == row.position:
                 kept.append(row)
-            else:
-                batch.report(identifier.report, row.position)
+                continue
+            batch.report(identifier.report, row.position)
+            stripped = row._replace(**{identifier.column: None})  # type: ignore[arg-type]
+            if settings.import_loser == "lose_identifier" and any(stripped[1:6]):
+                kept.append(stripped)
         batch.rows = kept

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from tajo_sf_pipeline.sandbox.brevo.accounts import Account
-from tajo_sf_pipeline.sandbox.brevo.attribute_types import coercers
+from tajo_sf_pipeline.sandbox.brevo.attribute_types import import_coercers
 from tajo_sf_pipeline.sandbox.brevo.imports.apply import apply_batch
 from tajo_sf_pipeline.sandbox.brevo.imports.batch import make_batch
 from tajo_sf_pipeline.sandbox.brevo.imports.options import Options
@@ -106,14 +106,14 @@ class ImportQueue:
 
     def _store_rows(self, job: ImportJob, records: list[Record]) -> None:
         settings = job.account.settings
-        attributes = coercers(self._store.reading(), job.account.id, settings)
+        attributes = import_coercers(self._store.reading(), job.account.id, settings)
         if not settings.import_by_ext_id:
             records = [record for record in records if not record.has_only_ext_id]
-        batch = make_batch(records, attributes, job.options)
+        batch = make_batch(records, attributes, job.options, settings)
         with self._store.writing() as db:
             # The account may have been reset since.
             if db.execute("SELECT 1 FROM processes WHERE id = ?", (job.process,)).fetchone():
-                apply_batch(db, job.account.id, batch, job.options)
+                apply_batch(db, job.account, batch, job.options)
                 _write_reports(db, job, records, batch.reported)
                 outcome = {kind: len(rows) for kind, rows in batch.reported.items()}
                 set_outcome(db, job.process, outcome | {"stored": batch.stored})

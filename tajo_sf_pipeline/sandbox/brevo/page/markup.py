@@ -40,6 +40,16 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def button(label: str, address: str, *fields: Markup, **values: Any) -> Markup:
+    """Give a form of one button; `fields` are its inputs, `values` what it sends besides."""
+    hidden = [
+        element("input", type="hidden", name=name, value=str(value))
+        for name, value in values.items()
+    ]
+    sends = element("button", label)
+    return element("form", *hidden, *fields, sends, method="post", action=address)
+
+
 def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Markup:
     head = element("tr", *(element("th", column) for column in columns))
     body = [element("tr", *(element("td", cell) for cell in row)) for row in rows]

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from tajo_sf_pipeline.sandbox.brevo.accounts import Account
 from tajo_sf_pipeline.sandbox.brevo.contact_forms import contact_forms
 from tajo_sf_pipeline.sandbox.brevo.object_forms import associations_form
-from tajo_sf_pipeline.sandbox.brevo.page.markup import Markup, chips, join, pairs
+from tajo_sf_pipeline.sandbox.brevo.page.markup import Markup, button, chips, element, join, pairs
 
 ROWS = 50
 
@@ -39,10 +40,12 @@ def contacts(db: sqlite3.Connection, account: Account, offset: int) -> Table:
             chips(names.get(list_, list_) for list_ in form["listIds"]),
             _flags(form),
             _moment(form["modifiedAt"]),
+            _contact_buttons(account, form, names),
         )
         for form in forms
     ]
-    return Table(("E-mail", "Attributes", "Lists", "Consent", "Modified (UTC)"), rows)
+    columns = ("E-mail", "Attributes", "Lists", "Consent", "Modified (UTC)", "As a person would")
+    return Table(columns, rows)
 
 
 def lists(db: sqlite3.Connection, account: Account, offset: int) -> Table:
@@ -56,10 +59,16 @@ def lists(db: sqlite3.Connection, account: Account, offset: int) -> Table:
         )
     }
     rows = [
-        (row["name"], folders.get(row["folder"], ""), f"{counted[row['id']]:,}", row["id"])
+        (
+            row["name"],
+            folders.get(row["folder"], ""),
+            f"{counted[row['id']]:,}",
+            row["id"],
+            _list_buttons(account, row, folders),
+        )
         for row in _newest(db, "lists", account, offset)
     ]
-    return Table(("List", "Folder", "Contacts", "Id"), rows)
+    return Table(("List", "Folder", "Contacts", "Id", "As a person would"), rows)
 
 
 def events(db: sqlite3.Connection, account: Account, offset: int) -> Table:
@@ -154,6 +163,43 @@ def _newest(db: sqlite3.Connection, table: str, account: Account, offset: int) -
 def _names(db: sqlite3.Connection, table: str, account: Account) -> dict[int, str]:
     rows = db.execute(f"SELECT id, name FROM {table} WHERE account = ?", (account.id,))
     return {row["id"]: row["name"] for row in rows}
+
+
+def _contact_buttons(account: Account, form: dict[str, Any], lists: dict[int, str]) -> Markup:
+    deed = "resubscribe" if form["emailBlacklisted"] else "unsubscribe"
+    listed = [
+        button(
+            f"Take off {lists.get(list_, list_)}",
+            _deed(account, "remove-from-list"),
+            id=form["id"],
+            list=list_,
+        )
+        for list_ in form["listIds"]
+    ]
+    return join(
+        [
+            button(deed.capitalize(), _deed(account, deed), id=form["id"]),
+            *listed,
+            button("Delete", _deed(account, "delete-contact"), id=form["id"]),
+        ]
+    )
+
+
+def _list_buttons(account: Account, row: sqlite3.Row, folders: dict[int, str]) -> Markup:
+    name = element("input", name="name", value=row["name"], size="16")
+    options = [element("option", folder, value=str(id_)) for id_, folder in folders.items()]
+    folder = element("select", *options, name="folder")
+    return join(
+        [
+            button("Rename", _deed(account, "rename-list"), name, list=row["id"]),
+            button("Move", _deed(account, "move-list"), folder, list=row["id"]),
+            button("Delete", _deed(account, "delete-list"), list=row["id"]),
+        ]
+    )
+
+
+def _deed(account: Account, name: str) -> str:
+    return f"/admin/accounts/{quote(account.key, safe='')}/{name}"
 
 
 def _flags(form: dict[str, Any]) -> Markup:
