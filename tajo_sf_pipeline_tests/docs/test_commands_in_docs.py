@@ -23,7 +23,7 @@ PAGES = (
         for name in (
             *("quick-start", "connect", "audiences", "mapping", "checks", "backfills"),
             *("alerts", "reliability", "production", "security", "runbook"),
-            *("architecture", "benchmarks"),
+            *("architecture", "benchmarks", "sandbox"),
         )
     ),
 )

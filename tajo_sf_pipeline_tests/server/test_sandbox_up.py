@@ -34,7 +34,7 @@ def test_ends_where_a_shell_had_it_ignore_the_signal(
             _, errors = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-    assert (0, "") == (process.returncode, "".join(errors.splitlines(keepends=True)[8:]))
+    assert (0, False) == (process.returncode, "Traceback" in errors), errors
     for server in (port, port + 1):
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"http://127.0.0.1:{server}/admin/health")
