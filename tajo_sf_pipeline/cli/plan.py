@@ -40,6 +40,8 @@ _ACTIONS = {
     "discarded": "given up by a person",
     "pending": "still on their way from an earlier run",
     "held": "wait for a person's decision",
+    "resubscribe": "of these would be taken off the blocklist: they say yes again",
+    "kept_blocklisted": "of these say yes, and Brevo's opt-out stands",
 }
 _WRONG_ATTRIBUTES, _STOPPED = 2, 4
 FullOption = Annotated[bool, typer.Option("--full", help="Forget how far the last run came.")]

@@ -177,6 +177,8 @@ _MEANINGS = {
     "rejected": "the mapping could not take them, see `mapped`",
     "failed": "Brevo refused them, see the reasons",
     "pending": "Brevo has not answered yet",
+    "resubscribe": "of these were taken off the blocklist: they say yes again",
+    "kept_blocklisted": "of these say yes, and Brevo's opt-out stands",
 }
 
 

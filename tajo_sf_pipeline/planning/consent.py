@@ -56,9 +56,9 @@ def to_look_up(
         for name, kind in _COLUMNS.items()
     )
     unknown = [f"m.{name} IS NULL" for name in sorted(CONSENTS & present)]
+    came_since = "m._consent_at > coalesce(c.consent_at, '-infinity')"
     lifts = [
-        f"m._{channel}_consent AND "
-        + ("m._consent_at > coalesce(c.at, '-infinity')" if consent.at else f"NOT c.{channel}")
+        f"m._{channel}_consent AND {came_since if consent.at else f'NOT c.{channel}'}"
         for channel in ("email", "sms")
         if lift and f"_{channel}_consent" in present
     ]
@@ -71,7 +71,7 @@ def to_look_up(
         database.sql(
             f"""
             SELECT m._key AS key, {columns}, r.key IS NULL OR r.fingerprint = 0 AS is_new,
-                c.email AS was_email, c.sms AS was_sms, c.at AS was_at, c.accepted_at
+                c.email AS was_email, c.sms AS was_sms, c.consent_at AS was_at, c.accepted_at
             FROM read_parquet($mapped) AS m
             LEFT JOIN ledger.rows AS r ON r.key = m._key
             LEFT JOIN ledger.consents AS c ON c.key = m._key

@@ -258,7 +258,8 @@ MERGE INTO consents AS c USING (
     FROM settled WHERE _email_consent IS NOT NULL OR _sms_consent IS NOT NULL
 ) AS s ON c.key = s._key
 WHEN MATCHED THEN UPDATE SET email = coalesce(s._email_consent, c.email),
-    sms = coalesce(s._sms_consent, c.sms), at = coalesce(s._consent_at, c.at), accepted_at = $1
+    sms = coalesce(s._sms_consent, c.sms),
+    consent_at = coalesce(s._consent_at, c.consent_at), accepted_at = $1
 WHEN NOT MATCHED THEN INSERT VALUES (s._key, s._email_consent, s._sms_consent, s._consent_at, $1)
 """
 # No row's fingerprint, but by chance once in 2^64.

@@ -59,7 +59,7 @@ CREATE TABLE consents (             -- of contacts, as Brevo accepted them last 
     key VARCHAR NOT NULL,
     email BOOLEAN,                  -- null: the source never said
     sms BOOLEAN,
-    at TIMESTAMPTZ,                 -- the moment that the source gave
+    consent_at TIMESTAMPTZ,         -- the moment that the source gave
     accepted_at TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE watermark (  -- one row: how far the audience has come

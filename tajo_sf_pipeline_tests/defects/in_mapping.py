@@ -231,8 +231,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a cursor without a zone is read as another moment",
         file="tajo_sf_pipeline/mapping/mapper.py",
-        before='cursor = pc.assume_timezone(cursor.cast(pa.timestamp("us")), "UTC")',
-        after='cursor = pc.assume_timezone(cursor.cast(pa.timestamp("us")), "Europe/Paris")',
+        before='values = pc.assume_timezone(values.cast(pa.timestamp("us")), "UTC")',
+        after='values = pc.assume_timezone(values.cast(pa.timestamp("us")), "Europe/Paris")',
         found_by=(f"{_MAPPER}::test_maps[a cursor is the version of its row]",),
     ),
     Defect(
@@ -286,8 +286,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a consent blocklists, and a refusal does not",
         file="tajo_sf_pipeline/mapping/normalisers/booleans.py",
-        before="pc.invert(values) if consent else values",
-        after="values",
+        before="pc.invert(values) if inverted else values",
+        after="pc.invert(values)",
         found_by=(f"{_MAPPER}::test_maps[a consent blocks, and gives nothing back]",),
     ),
     Defect(

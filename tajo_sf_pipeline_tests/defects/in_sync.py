@@ -11,6 +11,7 @@ _HELD = f"{_TESTS}/server/test_held_events.py"
 _JOURNAL = f"{_TESTS}/unit/test_journal.py"
 _LETTERS = f"{_TESTS}/unit/test_given_up_letters.py"
 _MODES = f"{_TESTS}/rules/test_modes.py"
+_CONSENT = f"{_TESTS}/rules/test_consent.py"
 _PROMISES = f"{_TESTS}/server/test_sync_promises.py"
 _RETENTION = f"{_TESTS}/unit/test_retention.py"
 _RULES = f"{_TESTS}/rules/test_rules.py"
@@ -202,10 +203,63 @@ DEFECTS: tuple[Defect, ...] = (
         found_by=(f"{_VERBS}::test_s15_rows_of_one_list_stand_together_in_a_plan",),
     ),
     Defect(
+        what="an opt-out is lifted because another column changed",
+        file="tajo_sf_pipeline/planning/consent.py",
+        before="else f'NOT c.{channel}'}",
+        after="else 'true'}",
+        found_by=(f"{_CONSENT}::test_s09_an_opt_out_stands_when_something_else_changes",),
+    ),
+    Defect(
+        what="an opt-out that the warehouse has not heard of is lifted",
+        file="tajo_sf_pipeline/planning/consent.py",
+        before="return said_no is not None and all(moment <= said_no for moment in moments)",
+        after="return said_no is not None",
+        found_by=(f"{_CONSENT}::test_s09_an_opt_out_after_the_last_accepted_state_stands",),
+    ),
+    Defect(
+        what="a consent that was given before the opt-out lifts it",
+        file="tajo_sf_pipeline/planning/consent.py",
+        before="return all(at > moment for moment in moments)",
+        after="return True",
+        found_by=(f"{_CONSENT}::test_s09_the_moment_of_consent_decides",),
+    ),
+    Defect(
+        what="a blocklisting without a moment is no opt-out",
+        file="tajo_sf_pipeline/planning/consent.py",
+        before="    if not (moments or said_no):\n        return False\n",
+        after="",
+        found_by=(
+            f"{_CONSENT}::test_s09_a_flag_of_which_nobody_knows_the_moment_is_an_opt_out_of_now",
+        ),
+    ),
+    Defect(
+        what="a new contact whose consent is unknown may be mailed",
+        file="tajo_sf_pipeline/planning/consent.py",
+        before='decided[channel] = True if consent.unknown == "blocklist" else None',
+        after="decided[channel] = None",
+        found_by=(
+            f"{_CONSENT}::test_s09_a_new_contact_whose_consent_is_unknown[blocklist-blocked0-few]",
+        ),
+    ),
+    Defect(
+        what="a retry lifts an opt-out that came after the refusal",
+        file="tajo_sf_pipeline/planning/diff.py",
+        before="nullif(email_blacklisted, false) AS _email_blacklisted",
+        after="email_blacklisted AS _email_blacklisted",
+        found_by=(f"{_CONSENT}::test_s09_a_retry_lifts_nothing",),
+    ),
+    Defect(
+        what="a backfill lifts opt-outs",
+        file="tajo_sf_pipeline/engine/run.py",
+        before='self.audience.consent.resubscribe and self.report.lane == "incremental"',
+        after="self.audience.consent.resubscribe",
+        found_by=(f"{_CONSENT}::test_s09_a_backfill_lifts_nothing",),
+    ),
+    Defect(
         what="a refusal of SMS is not told to Brevo where many rows travel together",
         file="tajo_sf_pipeline/planning/diff.py",
-        before="WHEN _email_blacklisted IS false OR _sms_blacklisted IS NOT NULL THEN",
-        after="WHEN _email_blacklisted IS false THEN",
+        before="WHEN _sms_blacklisted THEN 'blocklist_sms'",
+        after="",
         found_by=(f"{_DIFF}[upsert: flags]",),
     ),
     Defect(

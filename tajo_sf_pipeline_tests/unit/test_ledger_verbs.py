@@ -53,7 +53,7 @@ def _summary(run_id: str, **more: Any) -> Summary:
 
 
 BEFORE: Tables = {
-    "schema_version": [(3,)],
+    "schema_version": [(4,)],
     # key, fingerprint, version, present, list, lists, source_row, sync_date, action, run, moment
     "rows": [
         (JANE, 11, _day(3), True, "gold", [7], 0, DATE, "create", "first", THEN),
@@ -74,6 +74,8 @@ BEFORE: Tables = {
     ],
     "campaigns": [("Welcome", 5, False)],
     "guests": [(7, [GUEST])],
+    # key, e-mail, text messages, the moment that the source gave, the moment of the answer
+    "consents": [(JANE, False, None, _day(2), THEN)],
     "watermark": [(_day(3), _day(5))],
 }
 
@@ -119,6 +121,9 @@ class Row:
     action: str = "create"
     lists: tuple[int, ...] | None = ()
     why: str | None = None
+    email_consent: bool | None = None
+    sms_consent: bool | None = None
+    consent_at: datetime | None = None
 
 
 def _plan(*rows: Row) -> pa.Table:
@@ -136,6 +141,9 @@ def _plan(*rows: Row) -> pa.Table:
         "action": pa.string(),
         "lists": pa.list_(pa.int64()),
         "why": pa.string(),
+        "email_consent": pa.bool_(),
+        "sms_consent": pa.bool_(),
+        "consent_at": pa.timestamp("us", tz="UTC"),
     }
     plain = ("action", "lists", "why")
     return pa.table(
@@ -167,11 +175,12 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ledger = Ledger(path)
         ledger.snapshot_members(7, [GUEST])
         jane = Row(JANE, 11, _day(3), "jane 1", "gold", row=0, sync_date=DATE, lists=(7,))
+        said_no = replace(jane, email_consent=False, consent_at=_day(2))
         left = Row(LEFT, 12, _day(3), "left 1", row=1, sync_date=DATE, lists=(7,))
         sick = replace(
             jane, key=SICK, fingerprint=13, payload="sick 1", row=2, action="update", lists=(7, 8)
         )
-        ledger.confirm(_plan(jane, left, sick), "first", new=True)
+        ledger.confirm(_plan(said_no, left, sick), "first", new=True)
         gone = replace(left, payload=None, row=None, action="remove", lists=())
         ledger.confirm(_plan(gone), "first")
         bad = Row(BAD, 21, _day(4), "bad 1", "gold", True, row=3, sync_date=DATE, why="no")
@@ -267,6 +276,35 @@ WRITES: dict[str, tuple[Verb, object, Tables]] = {
         {
             "rows": [_AGAIN, *_without("rows", JANE)],
             "payloads": sorted([*BEFORE["payloads"], (JANE, "new payload", NOW)]),
+        },
+    ),
+    "confirm a new row that says yes to text messages": (
+        lambda ledger, _: ledger.confirm(_plan(Row(NEW, sms_consent=True)), "run"),
+        None,
+        {
+            "rows": [*_without("rows", SICK), _NEW, *_without("rows", JANE, LEFT)],
+            "payloads": sorted([*BEFORE["payloads"], (NEW, "new payload", NOW)]),
+            "consents": [*BEFORE["consents"], (NEW, None, True, None, NOW)],
+        },
+    ),
+    "confirm a known row that says yes": (
+        lambda ledger, _: ledger.confirm(
+            _plan(replace(_JANE, email_consent=True, consent_at=_day(6))), "run"
+        ),
+        None,
+        {
+            "rows": [_AGAIN, *_without("rows", JANE)],
+            "payloads": sorted([*BEFORE["payloads"], (JANE, "new payload", NOW)]),
+            "consents": [(JANE, True, None, _day(6), NOW)],
+        },
+    ),
+    "confirm a known row that says yes to another channel": (
+        lambda ledger, _: ledger.confirm(_plan(replace(_JANE, sms_consent=True)), "run"),
+        None,
+        {
+            "rows": [_AGAIN, *_without("rows", JANE)],
+            "payloads": sorted([*BEFORE["payloads"], (JANE, "new payload", NOW)]),
+            "consents": [(JANE, False, True, _day(2), NOW)],
         },
     ),
     "confirm a row that had left": (
@@ -814,7 +852,7 @@ DIFFS: dict[str, Case] = {
             NEW: ("create", "new", "blocklist", [], None),
             # Without its list: it leaves the one that it was on.
             JANE: ("update", "another list", "flags", [7], []),
-            SICK: ("update", "another list", "flags", [7, 8], []),
+            SICK: ("update", "another list", "blocklist_sms", [7, 8], []),
             BAD: _BACK[BAD],
         },
     ),
@@ -928,7 +966,7 @@ def test_s15_rows_of_one_list_stand_together_in_a_plan(file: Path) -> None:
     ]
     assert [
         ("blocklist", "gold", "f"),
-        ("flags", "gold", "e"),
+        ("blocklist_sms", "gold", "e"),
         ("plain", "gold", "b"),
         ("plain", "gold", "d"),
         ("plain", "silver", "a"),
