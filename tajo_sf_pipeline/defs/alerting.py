@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import (
-    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
-    AssetCheckExecutionRecord,
-)
-from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
 
 from tajo_sf_pipeline.alerts.rules import Alert, Ended, Judge, Judged, Problem, State
 from tajo_sf_pipeline.alerts.senders import Waiting, deliver, senders
 from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.defs.dagster_private import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+    PARTITION_NAME_TAG,
+    WILL_RETRY_TAG,
+    AssetCheckExecutionRecord,
+)
 from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG
 from tajo_sf_pipeline.defs.partitions import BACKFILL_TAG, PATH_TAG
 from tajo_sf_pipeline.defs.run_failure import why_failed

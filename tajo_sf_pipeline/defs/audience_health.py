@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorStatus
-from dagster._utils.schedules import cron_string_iterator
 
 from tajo_sf_pipeline.audience import freshness
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.defs.dagster_private import InstigatorStatus, cron_string_iterator
 from tajo_sf_pipeline.defs.freshness import max_age
 from tajo_sf_pipeline.defs.history import synced
 from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.defs.dagster_private import NOT_FINISHED_STATUSES, PARTITION_NAME_TAG
 from tajo_sf_pipeline.defs.jobs import AUDIENCE_TAG, job_name
 
 

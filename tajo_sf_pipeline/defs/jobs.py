@@ -1,10 +1,10 @@
 """Two jobs for each audience, so that either path can be paused, replayed or cancelled alone."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.defs.dagster_private import UnresolvedAssetJobDefinition
 from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.partitions import PATH_TAG
 

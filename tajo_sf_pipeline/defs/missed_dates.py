@@ -3,13 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from tajo_sf_pipeline.audience.freshness import missed
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.config.duration import written
 from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.defs.dagster_private import PARTITION_NAME_TAG, UnresolvedAssetJobDefinition
 from tajo_sf_pipeline.defs.history import synced, under_way
 from tajo_sf_pipeline.defs.jobs import ATTEMPTS, AUDIENCE_TAG, REQUESTED_TAG
 from tajo_sf_pipeline.defs.schedules import days_from, due_at

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.plan.objects import StepFailureData
 
+from tajo_sf_pipeline.defs.dagster_private import StepFailureData
 from tajo_sf_pipeline.errors import GuardError, InternalError, RefusedError, TajoError
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
 
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.defs.dagster_private import DagsterAssetCheckFailedError
 from tajo_sf_pipeline.defs.failures import TERMINAL_TAG
 from tajo_sf_pipeline.defs.jobs import job_name
 from tajo_sf_pipeline.defs.partitions import ACCEPT_TAG, FULL_TAG, PATH_TAG, REPLAY_TAG, sync_dates
@@ -92,7 +92,7 @@ def run(
     except (DagsterAssetCheckFailedError, dg.Failure) as failure:
         # As the alerts read it, from the same records.
         raise why_failed(opened, run_id) from failure
-    except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         raise InterruptedRunError(run_id) from None
     summary = state_of(settings).ledger(audience.name).run_of(run_id)
     return replace(summary, seconds=round(time.monotonic() - started, 3))

@@ -6,12 +6,15 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_iterator
 
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Window
 from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.defs.dagster_private import (
+    UnresolvedAssetJobDefinition,
+    cron_string_iterator,
+    reverse_cron_string_iterator,
+)
 
 # Where a schedule's pauses are looked for: over a weekend first, and not for ever.
 _A_FRIDAY = datetime(2026, 1, 2, 12, tzinfo=UTC)

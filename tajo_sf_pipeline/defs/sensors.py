@@ -9,13 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from tajo_sf_pipeline.audience.freshness import Movement
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.statement import Table
 from tajo_sf_pipeline.config.duration import written
 from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.defs.dagster_private import UnresolvedAssetJobDefinition
 from tajo_sf_pipeline.defs.freshness import Verdicts
 from tajo_sf_pipeline.defs.history import failed, under_way
 from tajo_sf_pipeline.defs.jobs import ATTEMPTS, REQUESTED_TAG

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,33 @@ def test_only_one_part_imports(library: str, only: tuple[str, ...]) -> None:
     allowed = [f"{ROOT.name}.{part}" for part in only]
     importers = [name for name, others in IMPORTS.items() if any(_in(o, library) for o in others)]
     assert [] == [name for name in importers if not _in(name, *allowed)]
+
+
+def _private_to_dagster(path: Path) -> set[str]:
+    """Return the modules and names that a file imports of Dagster and Dagster does not publish."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {
+        name
+        for name in imported
+        if name.startswith("dagster") and any(part.startswith("_") for part in name.split("."))
+    }
+
+
+def test_what_dagster_keeps_private_is_imported_in_one_module() -> None:
+    """An upgrade that moves a private name is mended in one place, where each has its reason."""
+    importers = [name for name, path in FILES.items() if _private_to_dagster(path)]
+    assert [f"{ROOT.name}.defs.dagster_private"] == importers
+    lines = FILES[importers[0]].read_text(encoding="utf-8").splitlines()
+    assert [] == [
+        line
+        for before, line in pairwise(lines)
+        if line.startswith("from dagster") and not before.startswith("# ")
+    ]
 
 
 def test_only_settings_reads_the_environment() -> None:
