@@ -8,7 +8,7 @@ from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.cli.interrupts import orderly
 from tajo_sf_pipeline.cli.outcomes import Outcome
-from tajo_sf_pipeline.cli.output import bars
+from tajo_sf_pipeline.cli.output import bars, errors
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.errors import InterruptedRunError, TajoError
 from tajo_sf_pipeline.state.base import State
@@ -77,6 +77,7 @@ def run_each(settings: Settings, orders: Sequence[Order]) -> Iterator[Outcome]:
                     full=order.full,
                     accept=order.accept,
                     replay=order.replay,
+                    tell=lambda text: errors.print(text, markup=False, soft_wrap=True),
                 )
                 yield Outcome(name, day, summary=summary)
             except TajoError as error:

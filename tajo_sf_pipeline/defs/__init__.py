@@ -14,6 +14,7 @@ from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.alerting import alert_sensors
 from tajo_sf_pipeline.defs.assets import audience_assets, source_tables
 from tajo_sf_pipeline.defs.checks import audience_checks
+from tajo_sf_pipeline.defs.dead_runs import dead_runs_sensor
 from tajo_sf_pipeline.defs.freshness import freshness_checks
 from tajo_sf_pipeline.defs.jobs import audience_job
 from tajo_sf_pipeline.defs.missed_dates import missed_dates_sensor
@@ -47,8 +48,8 @@ def build(
     return dg.Definitions.merge(
         dg.Definitions(
             assets=source_tables(settings, chosen),
-            sensors=alert_sensors(settings),
-            resources={"one_run": OneRun()},
+            sensors=[dead_runs_sensor(settings.home), *alert_sensors(settings)],
+            resources={"one_run": OneRun(home=str(settings.home))},
             # A step in a process of its own costs 4 s. Set here and not on the jobs: backfills of
             # assets run in a job that Dagster makes itself.
             executor=dg.in_process_executor,

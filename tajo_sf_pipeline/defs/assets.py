@@ -11,6 +11,7 @@ from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import checks, metadata
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.freshness import policy
+from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
 from tajo_sf_pipeline.errors import MappingError
 
@@ -26,7 +27,6 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         key=[name, "extract"],
         deps=[_key(table) for table in _sources(settings, audience)],
         partitions_def=partitions,
-        required_resource_keys={"one_run"},
         group_name=name,
         kinds={"snowflake"},
         owners=owners,
@@ -34,8 +34,8 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         metadata=metadata.of_statement(audience.statement),
     )
     @step(partition_of)
-    def extract(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        partition = partition_of(context)
+    def extract(context: dg.AssetExecutionContext, one_run: OneRun) -> dg.MaterializeResult[None]:
+        partition = one_run.hold(partition_of(context))
         extracted = partition.extract()
         if snowflake.debug or snowflake.log_level == "verbose":
             context.log.info(metadata.as_text(extracted))
@@ -47,7 +47,6 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         key=[name, "mapped"],
         deps=[extract],
         partitions_def=partitions,
-        required_resource_keys={"one_run"},
         group_name=name,
         kinds={"arrow"},
         owners=owners,
@@ -57,9 +56,9 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
     )
     @step(partition_of)
     def mapped(
-        context: dg.AssetExecutionContext,
+        context: dg.AssetExecutionContext, one_run: OneRun
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        partition = partition_of(context)
+        partition = one_run.hold(partition_of(context))
         try:
             result = partition.map()
         except MappingError as error:
@@ -76,7 +75,6 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         key=[name, "sync"],
         deps=[mapped],
         partitions_def=partitions,
-        required_resource_keys={"one_run"},
         group_name=name,
         kinds={"brevo"},
         owners=owners,
@@ -86,8 +84,8 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         freshness_policy=policy(settings, audience),
     )
     @step(partition_of)
-    def sync(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        partition = partition_of(context)
+    def sync(context: dg.AssetExecutionContext, one_run: OneRun) -> dg.MaterializeResult[None]:
+        partition = one_run.hold(partition_of(context))
         checks.stop_unless_judged(context, partition)
         summary = partition.sync()
         inspection.remember(partition)

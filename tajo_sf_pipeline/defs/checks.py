@@ -10,6 +10,7 @@ from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC, RULES, Rul
 from tajo_sf_pipeline.checks.inspection import judged
 from tajo_sf_pipeline.checks.verdict import Verdict
 from tajo_sf_pipeline.defs.failures import step
+from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
 from tajo_sf_pipeline.defs.run_failure import evaluations, stopped_before_any_write
 from tajo_sf_pipeline.engine.mapped_files import Mapped
@@ -59,13 +60,15 @@ def _checks(
         name=f"{audience.name}_{asset}_checks",
         specs=[_spec(partition_of, asset, rule) for rule in wanted.values()],
         can_subset=True,
-        required_resource_keys={"one_run"},
     )
     @step(partition_of)
-    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    def checks(
+        context: dg.AssetCheckExecutionContext, one_run: OneRun
+    ) -> Iterator[dg.AssetCheckResult]:
+        partition = one_run.hold(partition_of(context))
         selected = {key.name for key in context.selected_asset_check_keys}
         # All before the first is told: a try that an outage ends leaves no history.
-        found = list(judged(partition_of(context), [name for name in wanted if name in selected]))
+        found = list(judged(partition, [name for name in wanted if name in selected]))
         for name, verdict in found:
             yield _result(key, wanted[name], verdict)
 

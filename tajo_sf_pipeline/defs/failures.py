@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import dagster as dg
 
 from tajo_sf_pipeline.audience.window import Lane
+from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.errors import TajoError
 from tajo_sf_pipeline.storage.write_errors import beneath
@@ -27,7 +28,7 @@ Body = TypeVar("Body", bound=Callable[..., Any])
 
 
 def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
-    """Make a function a step: alone with its date, and its `TajoError` a failure that tells all.
+    """Make a function a step: its `TajoError` becomes a failure that tells all.
 
     The failure says code, kind and next step, and its cause is the error itself. Only what is
     `retriable` is tried again, as the path's policy says: Dagster's own would also repeat what a
@@ -36,14 +37,14 @@ def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
 
     def decorated(body: Body) -> Body:
         @functools.wraps(body)
-        def returning(context: dg.AssetExecutionContext) -> Any:
+        def returning(context: dg.AssetExecutionContext, one_run: OneRun) -> Any:
             with _as_failure(context, partition_of):
-                return body(context)
+                return body(context, one_run)
 
         @functools.wraps(body)
-        def yielding(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        def yielding(context: dg.AssetExecutionContext, one_run: OneRun) -> Iterator[Any]:
             with _as_failure(context, partition_of):
-                yield from body(context)
+                yield from body(context, one_run)
 
         return cast(Body, yielding if inspect.isgeneratorfunction(body) else returning)
 
@@ -54,7 +55,6 @@ def step(partition_of: PartitionOf) -> Callable[[Body], Body]:
 def _as_failure(context: dg.AssetExecutionContext, partition_of: PartitionOf) -> Iterator[None]:
     try:
         with _storage_translated():
-            context.resources.one_run.hold(partition_of(context))
             yield
     except TajoError as error:
         failure = dg.Failure(str(error), {**error.as_json(), "happened": error.happened})

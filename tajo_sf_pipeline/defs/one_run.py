@@ -6,6 +6,7 @@ import dagster as dg
 import filelock
 from pydantic import PrivateAttr
 
+from tajo_sf_pipeline.defs import dead_runs
 from tajo_sf_pipeline.engine.run import SyncRun
 from tajo_sf_pipeline.errors import BusyError
 from tajo_sf_pipeline.state.lock_holder import read_holder, remove_holder, write_holder
@@ -18,17 +19,32 @@ PATIENCE = 120.0  # seconds
 class OneRun(dg.ConfigurableResource[None]):
     """Set up once for a run: what it holds is let go at the run's end, also by a kill.
 
-    A run that was ended by force must not keep its date for ever, so the lock is the file
-    system's and not Dagster's record of what runs.
+    A run that was ended by force must not keep its date for ever, so the locks are the file
+    system's and not Dagster's record of what runs. `home` is the workspace's ``TAJO_HOME``.
     """
 
+    home: str
+
+    _run: filelock.FileLock | None = PrivateAttr(default=None)
     _held: dict[str, filelock.FileLock] = PrivateAttr(default_factory=dict)
 
-    def hold(self, partition: SyncRun, patience: float = PATIENCE) -> None:
-        """Wait for another run of the date; raise `BusyError`, naming it, when it takes long."""
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Show that the run is alive, and free what dead ones hold, which this one may want."""
+        if context.run is None or context.instance is None:
+            return
+        home, run_id = Path(self.home), context.run.run_id
+        if dead_runs.is_of_this_process(context.instance, run_id):
+            self._run = dead_runs.hold(home, run_id)
+        dead_runs.free(context.instance, home)
+
+    def hold(self, partition: SyncRun, patience: float = PATIENCE) -> SyncRun:
+        """Return the partition once no other run has its date.
+
+        Raises `BusyError`, naming the other run, when it takes long.
+        """
         name = f"{partition.audience.name}/{partition.day}"
         if name in self._held:
-            return
+            return partition
         make_home(partition.settings.home)
         path = partition.settings.home / "locks" / f"{name}.lock"
         with made(path):
@@ -46,9 +62,12 @@ class OneRun(dg.ConfigurableResource[None]):
                 ) from None
         write_holder(path, partition.run_id)
         self._held[name] = lock
+        return partition
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         for lock in self._held.values():
             remove_holder(Path(lock.lock_file))
             lock.release()
         self._held.clear()
+        dead_runs.let_go(self._run)
+        self._run = None

@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -16,11 +16,13 @@ import dagster as dg
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.audience.window import Lane
 from tajo_sf_pipeline.config.settings import Settings
+from tajo_sf_pipeline.defs import dead_runs
 from tajo_sf_pipeline.defs.dagster_private import DagsterAssetCheckFailedError
 from tajo_sf_pipeline.defs.failures import TERMINAL_TAG
 from tajo_sf_pipeline.defs.jobs import job_name
 from tajo_sf_pipeline.defs.partitions import ACCEPT_TAG, FULL_TAG, PATH_TAG, REPLAY_TAG, sync_dates
 from tajo_sf_pipeline.defs.run_failure import why_failed
+from tajo_sf_pipeline.defs.waiting import Watch
 from tajo_sf_pipeline.errors import ConfigurationError, InterruptedRunError
 from tajo_sf_pipeline.state.run_summary import Summary
 from tajo_sf_pipeline.state.selection import state_of
@@ -58,10 +60,12 @@ def run(
     full: bool = False,
     accept: Sequence[str] = (),
     replay: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Summary:
     """Run one partition of one audience to its end; raise the error that failed it.
 
-    The summary's seconds are those of the whole run. `full` forgets how far the
+    What dead runs hold of its pool is freed, and a run that lives is waited for; `tell` is told
+    either in a sentence. The summary's seconds are those of the whole run. `full` forgets how far the
     incremental path has come, not the ledger. `accept` names guards that a person lets pass, and
     `replay` tells how many dead letters the run is for: both stand in the run's tags.
     """
@@ -81,14 +85,16 @@ def run(
         REPLAY_TAG: str(replay or ""),
     }
     started, run_id = time.monotonic(), str(uuid.uuid4())
+    watched = Watch(opened, settings.home, audience.name, day, run_id, tell)
     try:
-        definitions.resolve_job_def(job_name(audience.name, path)).execute_in_process(
-            instance=opened,
-            run_id=run_id,
-            partition_key=day.isoformat(),
-            tags={name: text for name, text in tags.items() if text},
-            run_config=_console(_CONSOLE_LEVEL[settings.log_format]),
-        )
+        with dead_runs.held(settings.home, run_id), watched:
+            definitions.resolve_job_def(job_name(audience.name, path)).execute_in_process(
+                instance=opened,
+                run_id=run_id,
+                partition_key=day.isoformat(),
+                tags={name: text for name, text in tags.items() if text},
+                run_config=_console(_CONSOLE_LEVEL[settings.log_format]),
+            )
     except (DagsterAssetCheckFailedError, dg.Failure) as failure:
         # As the alerts read it, from the same records.
         raise why_failed(opened, run_id) from failure

@@ -28,6 +28,11 @@ class Holder:
     since: str
     run_id: str | None = None
 
+    @property
+    def is_of_here(self) -> bool:
+        """Whether it is, or was, a process of this machine."""
+        return self.host == socket.gethostname()
+
     def __str__(self) -> str:
         run = f", run {self.run_id}" if self.run_id else ""
         return f"process {self.pid} on {self.host} (`{self.command}`{run}) since {self.since}"
@@ -54,12 +59,17 @@ def remove_holder(lock: Path) -> None:
 
 def read_holder(lock: Path) -> Holder | None:
     """Return who holds a lock; None where that is not known, or written by one that was killed."""
+    holder = last_holder(lock)
+    # Of another machine's processes nothing is known here.
+    return holder if holder and (not holder.is_of_here or _lives(holder.pid)) else None
+
+
+def last_holder(lock: Path) -> Holder | None:
+    """Return who held a lock last and has not let go of it in order, whether it lives or not."""
     try:
-        holder = Holder(**json.loads(_holder_file(lock).read_text(encoding="utf-8")))
+        return Holder(**json.loads(_holder_file(lock).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    # What another machine's processes do cannot be seen here.
-    return holder if holder.host != socket.gethostname() or _lives(holder.pid) else None
 
 
 def _holder_file(lock: Path) -> Path:

@@ -154,7 +154,7 @@ def test_a_second_run_of_a_date_waits_for_the_first(workspace: Workspace, people
     partition = SyncRun(
         settings, workspace.load(people), settings.today(), "incremental", run_id="first"
     )
-    first, second = OneRun(), OneRun()
+    first, second = (OneRun(home=str(settings.home)) for _ in range(2))
     first.hold(partition)
     first.hold(partition)  # the next step of the same run
     with pytest.raises(BusyError, match=r"TAJO-162 another run of .* is under way"):

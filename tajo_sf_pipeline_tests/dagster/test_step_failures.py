@@ -71,21 +71,18 @@ EXIT_CODES: dict[type[TajoError], tuple[str, int]] = {
 
 def _ended(error: Exception, *, path: str = "incremental", retry: int = 0, **tags: str) -> Any:
     """Let a step of a run meet an error; give what Dagster is told."""
-    held: list[object] = []
     context = SimpleNamespace(
-        resources=SimpleNamespace(one_run=SimpleNamespace(hold=held.append)),
         run=SimpleNamespace(tags=tags),
         retry_number=retry,
     )
     partition_of = cast(PartitionOf, lambda _: SimpleNamespace(path=path))
 
     @step(partition_of)
-    def body(_: dg.AssetExecutionContext) -> None:
+    def body(_: dg.AssetExecutionContext, _one_run: OneRun) -> None:
         raise error
 
     with pytest.raises((dg.Failure, dg.RetryRequested)) as caught:
-        body(cast(dg.AssetExecutionContext, context))
-    assert 1 == len(held)
+        body(cast(dg.AssetExecutionContext, context), cast(OneRun, None))
     return caught.value
 
 
@@ -175,9 +172,9 @@ def test_s17_a_script_tells_errors_apart_by_their_exit_codes(kind: type[TajoErro
 
 
 @pytest.fixture
-def runs() -> Iterator[tuple[OneRun, OneRun]]:
+def runs(tmp_path: Path) -> Iterator[tuple[OneRun, OneRun]]:
     """Give two runs; what they hold is let go in the end."""
-    both = (OneRun(), OneRun())
+    both = (OneRun(home=str(tmp_path)), OneRun(home=str(tmp_path)))
     yield both
     for run in both:
         run.teardown_after_execution(cast(dg.InitResourceContext, None))
