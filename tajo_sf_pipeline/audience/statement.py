@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from tajo_sf_pipeline.errors import ConfigurationError
 
 BindValue = str | date | datetime
 BINDS = ("window_start", "window_end", "last_sync", "sync_date", "partition_key")
+_REMEMBERED = 4096  # statements: those of a large workspace
 _QUERIES = frozenset({"SELECT", "WITH", "("})
 
 
@@ -38,12 +40,12 @@ class Statement:
 
     def binds(self) -> frozenset[str]:
         """Name the binds that the query uses; raise `ConfigurationError` for an unknown one."""
-        return frozenset(name for name, _, _ in self._bind_positions())
+        return frozenset(name for name, _, _ in _positions(self))
 
     def positional(self, values: Mapping[str, BindValue]) -> tuple[str, list[BindValue]]:
         """Return the text with ``?`` for each bind, and the values in their order."""
         text, taken, end = "", [], 0
-        for name, start, stop in self._bind_positions():
+        for name, start, stop in _positions(self):
             text += self.text[end:start] + "?"
             taken.append(values[name])
             end = stop
@@ -72,12 +74,7 @@ class Statement:
 
         A statement that only Snowflake understands still runs: lineage is what is missing then.
         """
-        tables = {
-            stored_table(table, database, schema)
-            for table in self._tables()
-            if isinstance(table.this, exp.Identifier)  # not a table function, nor a stage
-        }
-        return tuple(sorted(tables))
+        return _sources(self, database, schema)
 
     def columns(self) -> frozenset[str] | None:
         """Name the columns that the query returns, lower-cased; None where it says ``*``."""
@@ -157,6 +154,22 @@ class Statement:
             f"{self.origin}, line {name.line}: unknown bind :{name.text}",
             f"{hint}A query may bind {', '.join(':' + bind for bind in BINDS)}.",
         )
+
+
+@lru_cache(_REMEMBERED)  # asked by assets, sensors and lineage; to parse takes long
+def _sources(statement: Statement, database: str, schema: str) -> tuple[Table, ...]:
+    tables = {
+        stored_table(table, database, schema)
+        for table in statement._tables()  # noqa: SLF001
+        if isinstance(table.this, exp.Identifier)  # not a table function, nor a stage
+    }
+    return tuple(sorted(tables))
+
+
+@lru_cache(_REMEMBERED)
+def _positions(statement: Statement) -> tuple[tuple[str, int, int], ...]:
+    """Return each bind of a statement with where it begins and ends, in their order."""
+    return tuple(statement._bind_positions())  # noqa: SLF001
 
 
 def table_named(text: str, database: str, schema: str) -> Table:

@@ -12,7 +12,7 @@ from tajo_sf_pipeline.audience import catalog
 from tajo_sf_pipeline.audience.model import Audience
 from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs.alerting import alert_sensors
-from tajo_sf_pipeline.defs.assets import audience_assets, source_tables
+from tajo_sf_pipeline.defs.assets import audience_assets
 from tajo_sf_pipeline.defs.checks import audience_checks
 from tajo_sf_pipeline.defs.dead_runs import dead_runs_sensor
 from tajo_sf_pipeline.defs.freshness import freshness_checks
@@ -23,6 +23,7 @@ from tajo_sf_pipeline.defs.partitions import PartitionOf
 from tajo_sf_pipeline.defs.schedules import incremental_schedule
 from tajo_sf_pipeline.defs.sensors import freshness_sensor
 from tajo_sf_pipeline.defs.snowflake_resource import source_through
+from tajo_sf_pipeline.defs.source_tables import source_tables
 from tajo_sf_pipeline.engine.run import Progress, silent
 from tajo_sf_pipeline.sources.selection import source_of
 
@@ -47,7 +48,7 @@ def build(
     open_source = source_through(snowflake) if snowflake else source_of
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=source_tables(settings, chosen),
+            assets=source_tables(settings, chosen, open_source),
             sensors=[dead_runs_sensor(settings.home), *alert_sensors(settings)],
             resources={"one_run": OneRun(home=str(settings.home))},
             # A step in a process of its own costs 4 s. Set here and not on the jobs: backfills of

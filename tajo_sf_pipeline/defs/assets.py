@@ -1,18 +1,16 @@
 """An audience's chain: extract -> mapped -> sync, with the tables that its SQL reads upstream."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
-from tajo_sf_pipeline.audience.model import Audience
-from tajo_sf_pipeline.audience.statement import Table
 from tajo_sf_pipeline.checks import inspection
-from tajo_sf_pipeline.config.settings import Settings
 from tajo_sf_pipeline.defs import checks, metadata
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.freshness import policy
 from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.defs.partitions import PartitionOf, sync_dates
+from tajo_sf_pipeline.defs.source_tables import table_key, tables_of
 from tajo_sf_pipeline.errors import MappingError
 
 
@@ -25,7 +23,7 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=[name, "extract"],
-        deps=[_key(table) for table in _sources(settings, audience)],
+        deps=[table_key(table) for table in tables_of(settings, audience)],
         partitions_def=partitions,
         group_name=name,
         kinds={"snowflake"},
@@ -93,26 +91,3 @@ def audience_assets(partition_of: PartitionOf) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=metadata.of_sync(summary, delivered, partition))
 
     return [extract, mapped, sync]
-
-
-def source_tables(settings: Settings, audiences: Iterable[Audience]) -> list[dg.AssetSpec]:
-    """Make an external asset of every table that the audiences read."""
-    tables = {table for audience in audiences for table in _sources(settings, audience)}
-    return [
-        dg.AssetSpec(
-            _key(table),
-            group_name="snowflake",
-            kinds={"snowflake"},
-            description=f"The table {'.'.join(table)} in Snowflake.",
-            metadata={"dagster/table_name": ".".join(table)},
-        )
-        for table in sorted(tables)
-    ]
-
-
-def _sources(settings: Settings, audience: Audience) -> tuple[Table, ...]:
-    return audience.sources(settings.snowflake.database, settings.snowflake.schema_)
-
-
-def _key(table: Table) -> dg.AssetKey:
-    return dg.AssetKey(["snowflake", *table])

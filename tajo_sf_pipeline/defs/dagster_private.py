@@ -4,7 +4,15 @@ Nothing else imports a name of Dagster that begins with an underscore, or from a
 does: a test holds that. An upgrade of Dagster that moves one of them is mended here.
 """
 
-# The type of what `dg.define_asset_job` returns, for annotations: only the function is public.
+# The assets of a workspace, of which a job of ours takes its audience's.
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+# The tag of an observation by which Dagster knows its data version; `dg.ObserveResult` has a field
+# for it, but a sensor cannot return one.
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+
+# What `dg.define_asset_job` returns, and how it becomes a job: that takes each time a look at all
+# assets of the workspace. Sensors and schedules also name it in their annotations.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 # What a run ends with when a blocking check fails: the terminal tells the check's own error then.
@@ -33,10 +41,12 @@ from dagster._utils.schedules import cron_string_iterator, reverse_cron_string_i
 
 __all__ = [
     "COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES",
+    "DATA_VERSION_TAG",
     "NOT_FINISHED_STATUSES",
     "PARTITION_NAME_TAG",
     "WILL_RETRY_TAG",
     "AssetCheckExecutionRecord",
+    "AssetGraph",
     "DagsterAssetCheckFailedError",
     "InstigatorStatus",
     "StepFailureData",

@@ -29,8 +29,10 @@ _EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 
 def max_age(settings: Settings, audience: Audience) -> timedelta:
     """Return how old the data may be: as the audience says, else two pauses of its schedule."""
+    if audience.freshness.max_age is not None:
+        return audience.freshness.max_age
     pause = longest_pause(audience.schedule, settings.file.timezone)
-    return audience.freshness.max_age or max(2 * pause, timedelta(minutes=2))
+    return max(2 * pause, timedelta(minutes=2))
 
 
 def policy(settings: Settings, audience: Audience) -> dg.FreshnessPolicy:

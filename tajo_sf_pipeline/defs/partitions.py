@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import dagster as dg
 
@@ -22,11 +23,14 @@ BACKFILL_TAG = "dagster/backfill"
 
 
 def sync_dates(settings: Settings) -> dg.DailyPartitionsDefinition:
-    """Make one partition for each day from the start date on; today's exists all day long."""
+    """Return one partition for each day from the start date on; today's exists all day long."""
+    return _daily(settings.file.start_date, settings.file.timezone)
+
+
+@cache  # each of an audience's fifteen assets and checks names it
+def _daily(start: date, timezone: str) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(
-        start_date=settings.file.start_date.isoformat(),
-        timezone=settings.file.timezone,
-        end_offset=1,
+        start_date=start.isoformat(), timezone=timezone, end_offset=1
     )
 
 

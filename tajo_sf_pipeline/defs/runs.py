@@ -64,10 +64,10 @@ def run(
 ) -> Summary:
     """Run one partition of one audience to its end; raise the error that failed it.
 
-    What dead runs hold of its pool is freed, and a run that lives is waited for; `tell` is told
-    either in a sentence. The summary's seconds are those of the whole run. `full` forgets how far the
-    incremental path has come, not the ledger. `accept` names guards that a person lets pass, and
-    `replay` tells how many dead letters the run is for: both stand in the run's tags.
+    What dead runs hold of its pool is freed, and a run that lives is waited for; `tell` is called
+    with a sentence about either. The summary's seconds are those of the whole run. `full` forgets
+    how far the incremental path has come, not the ledger. `accept` names guards that a person lets
+    pass, and `replay` tells how many dead letters the run is for: both stand in the run's tags.
     """
     known = sync_dates(settings)
     if not known.has_partition_key(day.isoformat()):

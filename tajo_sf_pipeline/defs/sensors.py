@@ -20,8 +20,9 @@ from tajo_sf_pipeline.defs.freshness import Verdicts
 from tajo_sf_pipeline.defs.history import failed, under_way
 from tajo_sf_pipeline.defs.jobs import ATTEMPTS, REQUESTED_TAG
 from tajo_sf_pipeline.defs.schedules import days_from
+from tajo_sf_pipeline.defs.source_tables import observation, tables_of
 from tajo_sf_pipeline.errors import TajoError
-from tajo_sf_pipeline.sources.base import Altered, ChangeTokens
+from tajo_sf_pipeline.sources.base import ChangeTokens
 from tajo_sf_pipeline.sources.selection import OpenSource, source_of
 from tajo_sf_pipeline.state.selection import state_of
 
@@ -92,7 +93,7 @@ class _Watch:
 
     def __init__(self, settings: Settings, audience: Audience, open_source: OpenSource) -> None:
         self._settings, self._audience = settings, audience
-        self._tables = audience.sources(settings.snowflake.database, settings.snowflake.schema_)
+        self._tables = tables_of(settings, audience)
         self._verdicts = Verdicts(settings, audience)
         self._source = open_source(settings)
 
@@ -160,7 +161,7 @@ class _Watch:
 
     def _observed(self, changed: list[Table], answer: ChangeTokens) -> list[dg.AssetObservation]:
         moments = self._source.altered(changed) if changed else {}
-        return [_observation(table, answer.known[table], moments[table]) for table in changed]
+        return [observation(table, answer.known[table], moments[table]) for table in changed]
 
     def _moved(self, memory: Memory, now: datetime, *, moved: bool) -> Memory:
         state, name = state_of(self._settings), self._audience.name
@@ -193,17 +194,6 @@ def _nothing_to_do(answer: ChangeTokens, memory: Memory, failures: Mapping[date,
 
 def _hidden(answer: ChangeTokens) -> str:
     return "".join(f"; cannot tell: {why}" for why in answer.unknown.values())
-
-
-def _observation(table: Table, token: str, found: Altered) -> dg.AssetObservation:
-    metadata: dict[str, Any] = {"change_token": token}
-    if found.at is not None:
-        metadata["dagster/last_updated_timestamp"] = dg.MetadataValue.timestamp(found.at)
-    if found.below:
-        metadata["tables_below"] = ", ".join(".".join(below) for below in found.below)
-    if found.unknown:
-        metadata["unknown"] = found.unknown
-    return dg.AssetObservation(dg.AssetKey(["snowflake", *table]), metadata=metadata)
 
 
 def _skip(reason: str, memory: Memory, events: list[Any]) -> dg.SensorResult:

@@ -124,6 +124,7 @@ def test_a_table_of_the_warehouse_is_an_external_asset(graph: AssetGraph, table:
     """Lineage begins at the tables; Dagster cannot materialize them."""
     asset = graph.get(dg.AssetKey(table_key(table).split("/")))
     assert (True, "snowflake", {"snowflake"}) == (asset.is_external, asset.group_name, asset.kinds)
+    assert (False, True) == (asset.is_materializable, asset.is_observable)
     assert {"dagster/table_name": f"MARKETING_DB.PUBLIC.{table}"} == asset.metadata
 
 
@@ -143,7 +144,7 @@ def test_partitions_go_from_the_start_date_to_today(
     """Today's partition exists all day long, tomorrow's does not, in the workspace's zone."""
     file = write_workspace(tmp_path, timezone=timezone, start_date="2026-11-01")
     graph = built(file).resolve_asset_graph()
-    for key in graph.executable_asset_keys:
+    for key in graph.materializable_asset_keys:
         partitions = graph.get(key).partitions_def
         assert isinstance(partitions, dg.DailyPartitionsDefinition)
         keys = partitions.get_partition_keys(current_time=now)

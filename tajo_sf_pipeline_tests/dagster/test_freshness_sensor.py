@@ -415,3 +415,73 @@ def test_declared_sources_are_read_as_sql_reads_them() -> None:
     """What a name leaves out is the workspace's; quotes keep capitals."""
     found = Freshness(sources=["scores", 'other.raw."Mixed"']).declared("DB", "PUBLIC")
     assert (Table("DB", "PUBLIC", "SCORES"), Table("OTHER", "RAW", "Mixed")) == found
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        dg.AutomationCondition.any_deps_updated(),
+        dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed()),
+    ],
+    ids=["any_deps_updated", "data_version_changed"],
+)
+def test_an_automation_condition_fires_when_a_source_table_moved(
+    watched: Watched, condition: dg.AutomationCondition[Any]
+) -> None:
+    """An asset of the project's own, below a table that an audience reads: once for each change."""
+    table = dg.AssetKey(["snowflake", "MARKETING_DB", "PUBLIC", f"{watched.table}_VIEW"])
+
+    @dg.asset(deps=[table], automation_condition=condition)
+    def report() -> None:
+        pass
+
+    ours = defs.build(watched.workspace.settings())
+    definitions = dg.Definitions.merge(ours, dg.Definitions(assets=[report]))
+    cursor = None
+
+    def requested() -> int:
+        nonlocal cursor
+        result = dg.evaluate_automation_conditions(
+            definitions, watched.instance, dg.AssetSelection.assets(report), cursor=cursor
+        )
+        cursor = result.cursor
+        return result.total_requested
+
+    watched.tick("freshness")
+    requested()  # the first evaluation only notes, and so does the first look
+    watched.tick("freshness")
+    assert 0 == requested()
+    for number in (2, 3):
+        watched.execute(f"UPDATE {watched.table} SET n = {number}")
+        watched.tick("freshness")
+        assert 1 == requested()
+        watched.tick("freshness")
+        assert 0 == requested()
+
+
+def test_a_person_may_observe_a_table_too(watched: Watched) -> None:
+    """The page's button asks the warehouse as the sensor does, and finds the same version."""
+    [seen] = (
+        event
+        for event in watched.tick("freshness").asset_events
+        if isinstance(event, dg.AssetObservation)
+    )
+    job = defs.build(watched.workspace.settings()).resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=watched.instance, asset_selection=[seen.asset_key])
+    [observed] = result.get_asset_observation_events()
+    tags = observed.asset_observation_data.asset_observation.tags
+    assert seen.tags["dagster/data_version"] == tags["dagster/data_version"]
+
+
+def test_an_observation_has_the_tables_token_as_its_data_version(watched: Watched) -> None:
+    """Two audiences that see one change say the same, so that nobody takes it for two."""
+    first = watched.tick("freshness")
+    again = Sensors(watched.workspace, watched.instance).tick(f"{watched.name}_freshness")
+    versions = [
+        (event.tags["dagster/data_version"], event.metadata["change_token"].value)
+        for tick in (first, again)
+        for event in tick.asset_events
+        if isinstance(event, dg.AssetObservation)
+    ]
+    assert [versions[0], versions[0]] == versions
+    assert versions[0][0] == versions[0][1]

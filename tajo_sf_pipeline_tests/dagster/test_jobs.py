@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tajo_sf_pipeline import defs
-from tajo_sf_pipeline.defs import runs
+from tajo_sf_pipeline.defs import jobs, runs
 from tajo_sf_pipeline.defs.failures import RETRIES
 from tajo_sf_pipeline.defs.one_run import OneRun
 from tajo_sf_pipeline.engine.run import SyncRun
@@ -167,3 +167,18 @@ def test_a_second_run_of_a_date_waits_for_the_first(workspace: Workspace, people
     with pytest.raises(BusyError, match="TAJO-162"):
         first.hold(partition, patience=0.01)
     second.teardown_after_execution(dg.build_init_resource_context())
+
+
+def test_a_job_is_what_dagster_would_make_of_it(
+    workspace: Workspace, people: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is resolved among its audience's assets, and comes out as it would among all."""
+
+    def snapshots() -> dict[str, str]:
+        repository = defs.build(workspace.settings()).get_repository_def()
+        return {job.name: job.get_job_snapshot_id() for job in repository.get_all_jobs()}
+
+    workspace.audience("others", f"SELECT email FROM {people}", {"email": "email"}, shared=True)
+    ours = snapshots()
+    monkeypatch.delattr(jobs.AudienceJob, "resolve")
+    assert ours == snapshots()

@@ -80,7 +80,7 @@ def killed_while_it_sends(workspace: Workspace, name: str, tmp_path: Path, *comm
 
 
 def assert_ended(workspace: Workspace, name: str, run: str, pid: int) -> None:
-    """The run has failed with a reason that names its process, and its pool is free."""
+    """Assert that a run has failed, why and whose it was, and that its pool is free."""
     with runs.instance(workspace.settings()) as instance:
         ended = instance.get_run_by_id(run)
         assert ended is not None
@@ -200,7 +200,7 @@ def test_what_may_be_alive_is_left_alone(
                 launcher, "supports_check_run_worker_health", property(lambda _: True)
             )
         assert [] == dead_runs.free(instance, home)
-        if case not in {"another instance"}:
+        if case != "another instance":
             assert {run} == holders(instance, "people")
         dead_runs.let_go(lock)
 
