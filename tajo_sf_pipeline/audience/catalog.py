@@ -16,6 +16,8 @@ from tajo_sf_pipeline.config.yaml_document import Document, read, validated
 from tajo_sf_pipeline.errors import ConfigurationError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+# What keys of other assets begin with, and groups are called.
+_TAKEN = frozenset({"snowflake", "brevo"})
 _SNOWFLAKE = ("connectors", "snowflake")
 
 
@@ -146,6 +148,13 @@ def _audience(
             "TAJO-114",
             f"{statement.origin}: {name!r} cannot be an audience's name",
             "Use lower-case letters, digits and _, and start with a letter.",
+        )
+    if name in _TAKEN:
+        raise ConfigurationError(
+            "TAJO-114",
+            f"{statement.origin}: {name!r} cannot be an audience's name: assets of the warehouse's "
+            "tables begin with it",
+            "Rename the audience.",
         )
     # Errors now, not in the night.
     statement.check_is_one_query()

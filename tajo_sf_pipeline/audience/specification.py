@@ -20,7 +20,7 @@ from tajo_sf_pipeline.audience.destination import (
 from tajo_sf_pipeline.audience.field_mapping import FieldMapping
 from tajo_sf_pipeline.audience.freshness import Freshness
 from tajo_sf_pipeline.config.duration import Duration
-from tajo_sf_pipeline.config.settings import Cron
+from tajo_sf_pipeline.config.settings import Cron, Owner
 from tajo_sf_pipeline.config.yaml_document import Model
 
 Mode = Literal["upsert", "insert", "update", "mirror", "append"]
@@ -68,7 +68,7 @@ class Specification(Model):
     schedule: Cron | None = None
     freshness: Freshness = Freshness()
     catch_up: Duration = timedelta(days=3)
-    owners: list[str] = []
+    owners: list[Owner] = []
     checks: Checks = {}
 
     @model_validator(mode="before")

@@ -1,7 +1,7 @@
 """`tajo config`: the workspace file, checked and described."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,11 +16,24 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Load the workspace and say what is in it, and which credentials are still missing."""
+def validate(
+    dagster: Annotated[
+        bool, typer.Option("--dagster", help="Build what Dagster loads, too; some seconds.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load the workspace and say what is in it, and which credentials are still missing.
+
+    Whatever Dagster would refuse when it loads the workspace is refused here, by file and line.
+    """
     settings = workspace.load(config)
     loaded = catalog.load(settings)
     missing = missing_variables(settings)
+    if dagster:
+        from tajo_sf_pipeline import defs
+
+        defs.check_loadable(settings, tuple(loaded))
     if as_json:
         print_json(
             {
@@ -44,6 +57,8 @@ def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         where = f"{to.folder} / {to.list}" if to.list else to.as_text()
         table.add_row(one.name, where, one.schedule, ", ".join(one.attributes))
     console.print(table)
+    if dagster:
+        console.print("Dagster loads it")
     for note in loaded.notes:
         console.print(f"note: {note}")
     if missing:

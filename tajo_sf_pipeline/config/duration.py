@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=36_500)  # dates are counted back from today, and begin with year 1
 
 
 def _duration(value: Any) -> timedelta:
@@ -15,7 +16,13 @@ def _duration(value: Any) -> timedelta:
     match = re.fullmatch(r"(\d+)([smhd])", str(value).strip())
     if not match:
         raise ValueError("must be a duration such as 90s, 30m, 26h or 2d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        duration = timedelta.max
+    if duration > _LONGEST:
+        raise ValueError(f"must be no longer than {written(_LONGEST)}")
+    return duration
 
 
 def written(duration: timedelta) -> str:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 
 from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.config.alternatives import exactly_one
+from tajo_sf_pipeline.config.cron import check_cron
 from tajo_sf_pipeline.config.duration import Duration
 from tajo_sf_pipeline.config.yaml_document import (
     Credential,
@@ -28,9 +29,11 @@ from tajo_sf_pipeline.errors import ConfigurationError
 SHIPPED_AUDIENCES = ("customers", "segments", "analytics", "events")
 
 
-def _cron(text: str) -> str:
-    if len(text.split()) not in (5, 6) and not text.startswith("@"):
-        raise ValueError("must be a cron expression such as '0 */6 * * *'")
+def _owner(text: str) -> str:
+    # As Dagster has it, which refuses to load anything else.
+    team = text.startswith("team:") and len(text) > len("team:")
+    if not team and not re.fullmatch(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", text):
+        raise ValueError("must be an e-mail address, or a team such as team:crm")
     return text
 
 
@@ -50,7 +53,8 @@ def _account(text: str) -> str:
 
 LogFormat = Literal["text", "json"]
 Account = Annotated[str, AfterValidator(_account)]
-Cron = Annotated[str, AfterValidator(_cron)]
+Cron = Annotated[str, AfterValidator(check_cron)]
+Owner = Annotated[str, AfterValidator(_owner)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
@@ -194,7 +198,8 @@ class WorkspaceFile(Model):
 
     workspace: str = Field(default="default", pattern=r"^[a-z][a-z0-9_-]*$")
     timezone: TimeZone = "UTC"
-    start_date: date = date(2026, 1, 1)
+    # Dagster counts partitions from it, in seconds since 1970.
+    start_date: date = Field(default=date(2026, 1, 1), ge=date(1970, 1, 1), lt=date(3000, 1, 1))
     sql_folder: Path = Path("sql")
     log_personal_data: bool = False
     retention: Retention = Retention()

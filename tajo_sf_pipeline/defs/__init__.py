@@ -25,6 +25,7 @@ from tajo_sf_pipeline.defs.sensors import freshness_sensor
 from tajo_sf_pipeline.defs.snowflake_resource import source_through
 from tajo_sf_pipeline.defs.source_tables import source_tables
 from tajo_sf_pipeline.engine.run import Progress, silent
+from tajo_sf_pipeline.errors import ConfigurationError, TajoError
 from tajo_sf_pipeline.sources.selection import source_of
 
 if TYPE_CHECKING:  # 4 s of processor time and 130 MB, which only who has one pays
@@ -57,6 +58,24 @@ def build(
         ),
         *(_audience(PartitionOf(settings, audience, progress, open_source)) for audience in chosen),
     )
+
+
+def check_loadable(settings: Settings, audiences: tuple[Audience, ...]) -> None:
+    """Build the definitions as Dagster does; raise `ConfigurationError` for what it refuses.
+
+    Our own rules have let it pass, so that such an error is most often one of ours.
+    """
+    try:
+        dg.Definitions.validate_loadable(build(settings, only=audiences))
+    except TajoError:
+        raise
+    except Exception as error:  # Dagster has no root for what it raises here
+        raise ConfigurationError(
+            "TAJO-172",
+            f"Dagster does not load {settings.path}: {error}",
+            "Correct what it names. If that is right, report it: `tajo config validate` should "
+            "have told the file and the line.",
+        ) from error
 
 
 def _audience(partition_of: PartitionOf) -> dg.Definitions:

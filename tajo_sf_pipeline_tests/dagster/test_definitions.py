@@ -19,7 +19,9 @@ import tajo_sf_pipeline.defs
 from tajo_sf_pipeline import defs
 from tajo_sf_pipeline.audience.catalog import shipped_folder
 from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC
+from tajo_sf_pipeline.cli.main import main
 from tajo_sf_pipeline.config import settings
+from tajo_sf_pipeline.errors import ConfigurationError
 
 AUDIENCES = ("analytics", "customers", "segments")
 TABLES = ("CUSTOMERS", "ORDERS")
@@ -289,3 +291,40 @@ def test_dagster_validates_the_definitions(file: Path) -> None:
     )
     assert 0 == ran.returncode, ran.stderr
     assert "All code locations passed validation" in ran.stdout + ran.stderr
+
+
+def test_config_validate_builds_what_dagster_loads_where_it_is_asked(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--dagster` says so, and refuses what only Dagster knows to be wrong."""
+    with pytest.raises(SystemExit) as end:
+        main(["config", "validate", "--dagster", "--config", str(file)])
+    assert 0 == end.value.code
+    assert "Dagster loads it" in capsys.readouterr().out
+
+
+def test_what_only_dagster_refuses_is_an_error_of_the_configuration(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with 2 and in Dagster's words, should a rule of ours be missing."""
+
+    def refused(*_: object) -> None:
+        raise dg.DagsterInvalidDefinitionError("no such name")
+
+    monkeypatch.setattr(dg.Definitions, "validate_loadable", refused)
+    with pytest.raises(ConfigurationError, match=r"(?s)TAJO-172 .* no such name") as error:
+        defs.check_loadable(settings.load(file), ())
+    assert 2 == error.value.exit_code
+
+
+def test_config_validate_imports_no_dagster(file: Path) -> None:
+    """It holds Dagster's rules itself: to import it costs more than all that it checks."""
+    code = (
+        "import sys; from tajo_sf_pipeline.cli.main import main\n"
+        f"try: main(['config', 'validate', '--config', {str(file)!r}])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'dagster'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "is valid" in ran.stdout
+    assert "[]" == ran.stdout.splitlines()[-1]
