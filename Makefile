@@ -23,7 +23,7 @@ sandbox: .venv/sandbox.installed  ## Serve the local Snowflake and Brevo until C
 	@$(BIN)/tajo sandbox up
 
 ui: .venv/sandbox.installed  ## Open Dagster's UI on the demo's data
-	@TAJO_CONFIG=$(CURDIR)/.tajo/demo/tajo.yaml DAGSTER_HOME=$(CURDIR)/.tajo/demo/.tajo/dagster $(BIN)/dagster dev
+	@cd .tajo/demo && DAGSTER_HOME=$(CURDIR)/.tajo/demo/.tajo/dagster $(CURDIR)/$(BIN)/dagster dev -m tajo_sf_pipeline.definitions
 
 reliability: .venv/dev.installed  ## Live 10,000 steps of the model; kill syncs at every step and at 100 instants (an hour)
 	MODEL_STEPS=10000 $(BIN)/pytest -m long -n auto tajo_sf_pipeline_tests/reliability/test_long_model.py

@@ -38,12 +38,14 @@ def build(
     only: tuple[Audience, ...] | None = None,
     progress: Progress = silent,
     snowflake: "SnowflakeResource | None" = None,
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
 ) -> dg.Definitions:
     """Return the definitions of a workspace: all its audiences, or `only` those given.
 
     A project that has a `SnowflakeResource` (dagster-snowflake) may hand it in: every extract and
     every look at the tables' freshness then connects through it, and of tajo.yaml only `database`,
-    `schema` and `statement_timeout` are used to connect.
+    `schema` and `statement_timeout` are used to connect. A project that has an executor of its own
+    says `executor=None`: definitions that are merged may name one.
     """
     chosen = tuple(catalog.load(settings)) if only is None else only
     open_source = source_through(snowflake) if snowflake else source_of
@@ -54,7 +56,7 @@ def build(
             resources={"one_run": OneRun(home=str(settings.home))},
             # A step in a process of its own costs 4 s. Set here and not on the jobs: backfills of
             # assets run in a job that Dagster makes itself.
-            executor=dg.in_process_executor,
+            executor=executor,
         ),
         *(_audience(PartitionOf(settings, audience, progress, open_source)) for audience in chosen),
     )
