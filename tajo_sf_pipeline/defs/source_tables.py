@@ -58,26 +58,26 @@ def _observable(settings: Settings, table: Table, open_source: OpenSource) -> dg
         description=f"The table {name} in Snowflake.",
         metadata={"dagster/table_name": name},
     )
+
+    def observe() -> dg.ObserveResult:
+        try:
+            source = open_source(settings)
+            answer = source.change_tokens([table])
+            if table not in answer.known:
+                return dg.ObserveResult(metadata={"unknown": answer.unknown[table]})
+            token, found = answer.known[table], source.altered([table])[table]
+        except TajoError as error:
+            raise dg.Failure(str(error), dict(error.as_json())) from error
+        return dg.ObserveResult(
+            metadata=_metadata(token, found), data_version=dg.DataVersion(token)
+        )
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # in Dagster 1.13 as since 1.5
-
-        @dg.multi_observable_source_asset(
-            specs=[spec], name=table_key(table).to_python_identifier()
-        )
-        def observe() -> dg.ObserveResult:
-            try:
-                source = open_source(settings)
-                answer = source.change_tokens([table])
-                if table not in answer.known:
-                    return dg.ObserveResult(metadata={"unknown": answer.unknown[table]})
-                token, found = answer.known[table], source.altered([table])[table]
-            except TajoError as error:
-                raise dg.Failure(str(error), dict(error.as_json())) from error
-            return dg.ObserveResult(
-                metadata=_metadata(token, found), data_version=dg.DataVersion(token)
-            )
-
-    return observe
+        asset: dg.AssetsDefinition = dg.multi_observable_source_asset(
+            specs=[spec], name=_op_name(table)
+        )(observe)
+    return asset
 
 
 def _op_name(table: Table) -> str:

@@ -7,6 +7,9 @@ _ALERTS = f"{_TESTS}/dagster/test_alert_history.py"
 _CHECKS = f"{_TESTS}/dagster/test_blocking_checks.py"
 _SCHEDULES = f"{_TESTS}/dagster/test_schedules.py"
 _STEPS = f"{_TESTS}/dagster/test_step_failures.py"
+_DEAD = f"{_TESTS}/server/test_dead_runs.py"
+_RULES = f"{_TESTS}/dagster/test_dagsters_rules.py"
+_SENSOR = f"{_TESTS}/dagster/test_freshness_sensor.py"
 _TICKS = f"{_TESTS}/dagster/test_freshness_ticks.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -293,9 +296,51 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a process that was killed long ago is named as the writer",
         file="tajo_sf_pipeline/state/lock_holder.py",
-        before="if holder.host != socket.gethostname() or _lives(holder.pid) else None",
+        before=" if holder and (not holder.is_of_here or _lives(holder.pid)) else None",
         after="",
         found_by=(f"{_TESTS}/unit/test_lock_holder.py::test_who_was_killed_is_not_named",),
+    ),
+    Defect(
+        what="a run of another machine is taken for dead",
+        file="tajo_sf_pipeline/defs/dead_runs.py",
+        before=" or not holder.is_of_here:",
+        after=":",
+        found_by=(f"{_DEAD}::test_what_may_be_alive_is_left_alone",),
+    ),
+    Defect(
+        what="a run that its launcher looks after is taken for dead",
+        file="tajo_sf_pipeline/defs/dead_runs.py",
+        before="    if launched and instance.run_launcher",
+        after="    if not launched and instance.run_launcher",
+        found_by=(f"{_DEAD}::test_what_may_be_alive_is_left_alone",),
+    ),
+    Defect(
+        what="a dead run keeps its audience's pool",
+        file="tajo_sf_pipeline/defs/dead_runs.py",
+        before="    instance.event_log_storage.free_concurrency_slots_for_run(run_id)\n",
+        after="",
+        found_by=(f"{_DEAD}::test_what_a_dead_run_holds_is_freed_whatever_dagster_believes_of_it",),
+    ),
+    Defect(
+        what="a table moves and no automation condition takes note",
+        file="tajo_sf_pipeline/defs/source_tables.py",
+        before="tags={DATA_VERSION_TAG: token}",
+        after="tags={}",
+        found_by=(f"{_SENSOR}::test_an_automation_condition_fires_when_a_source_table_moved",),
+    ),
+    Defect(
+        what="a schedule passes that Dagster refuses",
+        file="tajo_sf_pipeline/config/cron.py",
+        before="    if impossible and (",
+        after="    if not text and (",
+        found_by=(f"{_RULES}::test_a_schedule_passes_where_dagster_runs_it",),
+    ),
+    Defect(
+        what="an owner passes that Dagster refuses",
+        file="tajo_sf_pipeline/config/settings.py",
+        before=r'r"\b[A-Za-z0-9._%+-]+@',
+        after=r'r"[A-Za-z0-9._%+-]+@',
+        found_by=(f"{_RULES}::test_an_owner_passes_where_dagster_takes_it",),
     ),
     Defect(
         what="a password on a command line is shown to whoever waits",
