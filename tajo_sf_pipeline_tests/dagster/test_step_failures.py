@@ -75,7 +75,7 @@ def _ended(error: Exception, *, path: str = "incremental", retry: int = 0, **tag
         run=SimpleNamespace(tags=tags),
         retry_number=retry,
     )
-    partition_of = cast(PartitionOf, lambda _: SimpleNamespace(path=path))
+    partition_of = cast(PartitionOf, lambda _: SimpleNamespace(lane=path))
 
     @step(partition_of)
     def body(_: dg.AssetExecutionContext, _one_run: OneRun) -> None:
