@@ -38,11 +38,12 @@ def writing(path: Path, schema: pa.Schema, *, quick: bool = False) -> Iterator["
 def whole(path: Path) -> Iterator[BinaryIO]:
     """Write `path` atomically, readable by its owner only; an error leaves what was there before.
 
-    Raises `LocalStorageError` when this machine cannot take the bytes (a full disk).
+    Raises `LocalStorageError` when this machine cannot make the folder or take the bytes.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
+    with write_errors.made(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
         with open(unfinished, "wb", opener=_private) as file:
             yield file
             file.flush()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tajo_sf_pipeline.errors import DiskFullError
+from tajo_sf_pipeline.errors import DiskFullError, LocalStorageError
 from tajo_sf_pipeline.storage import parquet
 
 SCHEMA = pa.schema({"n": pa.int64()})
@@ -114,3 +114,10 @@ def test_full_disk_is_told(tmp_path: Path) -> None:
         _write_and_fail(path, OSError(errno.ENOSPC, "No space left on device"))
     assert "TAJO-141" == refused.value.code
     assert f"{path} could not be written: No space left on device" == refused.value.happened
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """Where a disk is not mounted, a link leads nowhere: that is the machine's, no defect."""
+    (tmp_path / "extracts").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(LocalStorageError, match="TAJO-141"):
+        _write(tmp_path / "extracts" / "file.parquet", _numbers(1))
