@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -77,18 +78,15 @@ def finished(client: Client, processes: Iterable[int]) -> dict[int, Finished]:
     """
     running = set(processes)
     ended = {}
-    for page in range(_PAGES):
-        if not running:
-            break
-        listed = _page(client, page)
-        for process in listed:
-            number = process.get("id")
-            if number in running:
-                running.discard(number)
-                if process.get("status") in {"completed", *_ENDED_BADLY}:
-                    ended[number] = Finished(process["status"], _reports(process))
-        if len(listed) < _PAGE:
-            break
+    listed = client.pages("/processes", "processes", _PAGE, sort="desc")
+    for process in islice(listed, _PAGES * _PAGE):
+        number = process.get("id")
+        if number in running:
+            running.discard(number)
+            if process.get("status") in {"completed", *_ENDED_BADLY}:
+                ended[number] = Finished(process["status"], _reports(process))
+            if not running:
+                break
     return ended
 
 
@@ -117,11 +115,6 @@ def _report(client: Client, reason: str, url: str) -> str:
             "Run the same date again: without the report no row of that import counts as "
             "confirmed.",
         ) from error
-
-
-def _page(client: Client, number: int) -> list[dict[str, Any]]:
-    offset = {"offset": number * _PAGE} if number else {}
-    return client.get("/processes", limit=_PAGE, sort="desc", **offset).get("processes") or []
 
 
 def _reports(process: dict[str, Any]) -> dict[str, str]:
