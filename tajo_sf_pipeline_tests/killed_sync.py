@@ -60,7 +60,7 @@ def main() -> None:
     to = TypeAdapter(Destination).validate_python(told["destination"])
     account = BrevoAccount(told["url"], told["key"])
     people = audience(told["name"], destination=to, **settings)
-    Engine(Path(told["home"]), account, people).sync(run_id="killed").run()
+    Engine(Path(told["home"]), account, people).sync(run_id="killed").sync()
 
 
 if __name__ == "__main__":

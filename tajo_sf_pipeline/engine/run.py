@@ -86,7 +86,7 @@ class SyncRun:
         source = self.open_source(self.settings)
         file = self.paths.extract(self.day)
         return extraction.extract(
-            source, self._question(), file, self.lane, partial(self._tell, "extract")
+            source, self.question(), file, self.lane, partial(self._tell, "extract")
         )
 
     def map(self) -> Mapped:
@@ -188,7 +188,8 @@ class SyncRun:
         """Whether the extract is the whole source, so that what is not in it has left."""
         return self.audience.mode == "mirror" or not self.audience.statement.binds()
 
-    def _question(self) -> Question:
+    def question(self) -> Question:
+        """Return what the source is asked: the audience's query, with its window's binds."""
         watermark = None
         if not self.full and "last_sync" in self.audience.statement.binds():
             reached = self.ledger.last_sync()

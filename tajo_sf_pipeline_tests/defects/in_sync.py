@@ -228,9 +228,7 @@ DEFECTS: tuple[Defect, ...] = (
         file="tajo_sf_pipeline/planning/consent.py",
         before="    if not (moments or said_no):\n        return False\n",
         after="",
-        found_by=(
-            f"{_CONSENT}::test_s09_a_flag_of_which_nobody_knows_the_moment_is_an_opt_out_of_now",
-        ),
+        found_by=(f"{_CONSENT}::test_s09_a_flag_without_a_moment_is_an_opt_out_of_now",),
     ),
     Defect(
         what="a new contact whose consent is unknown may be mailed",

@@ -99,8 +99,7 @@ class ContactsWorld(World):
         if "last_sync" not in self.engine.audience.statement.binds():
             return rows
         # What the warehouse would be asked with: the engine's own, not the test's idea of it.
-        reached = partition._last_sync()  # noqa: SLF001 - see the line above
-        bound = partition.window.binds(partition.path, reached)["last_sync"]
+        bound = partition.question().binds["last_sync"]
         return [row for row in rows if row["updated_at"] > bound]  # type: ignore[operator]
 
     def held(self) -> Mapping[str, object]:
