@@ -19,6 +19,8 @@ from tajo_sf_pipeline.storage import parquet
 _SKEW = timedelta(minutes=5)
 # What a plan does with the flags of a contact; `kept` says that Brevo's opt-out stands.
 FLAGS = pa.schema({"key": pa.string(), "email": pa.bool_(), "sms": pa.bool_(), "kept": pa.bool_()})
+# A moment that has not come is no consent yet: it would stand above every opt-out to come.
+HAS_COME = "m._consent_at <= now() + INTERVAL 5 MINUTE"
 CONSENTS = {"_email_consent", "_sms_consent"}
 _COLUMNS = {
     "_email_consent": "BOOLEAN",
@@ -56,7 +58,7 @@ def to_look_up(
         for name, kind in _COLUMNS.items()
     )
     unknown = [f"m.{name} IS NULL" for name in sorted(CONSENTS & present)]
-    came_since = "m._consent_at > coalesce(c.consent_at, '-infinity')"
+    came_since = f"{HAS_COME} AND m._consent_at > coalesce(c.consent_at, '-infinity')"
     lifts = [
         f"m._{channel}_consent AND {came_since if consent.at else f'NOT c.{channel}'}"
         for channel in ("email", "sms")

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tajo_sf_pipeline.audience.destination import Key
 from tajo_sf_pipeline.audience.specification import Mode
-from tajo_sf_pipeline.planning.consent import CONSENTS, FLAGS
+from tajo_sf_pipeline.planning.consent import CONSENTS, FLAGS, HAS_COME
 from tajo_sf_pipeline.state.run_summary import Planned
 from tajo_sf_pipeline.storage import arrow_file, parquet
 
@@ -342,7 +342,7 @@ def _consents(inputs: Wanted, present: set[str]) -> Iterator[str]:
             keeps = "false" if inputs.resubscribe else f"m.{name} AND NOT c.{channel}"
             yield f"if({keeps}, NULL, m.{name}) AS {name}"
     if "_consent_at" in present:
-        yield "m._consent_at"
+        yield f"if({HAS_COME}, m._consent_at, NULL) AS _consent_at"
 
 
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -108,6 +108,19 @@ def test_s09_the_moment_of_consent_decides(workspace: Workspace, account: BrevoA
     assert not _blocked(account)
 
 
+def test_s09_a_moment_of_consent_that_has_not_come_is_none(
+    workspace: Workspace, account: BrevoAccount
+) -> None:
+    """It would beat every opt-out; it lifts nothing, and does not outdo the true one later."""
+    engine = _engine(workspace, resubscribe=True, at="said_at")
+    engine.run([_row(True, said_at=_at(-5))], DAY)
+    _person(account, "unsubscribe", email=ANN, moment=_at(-3).isoformat())
+    engine.run([_row(True, said_at=_at(3000))], DAY)
+    assert _blocked(account)
+    assert (1, 1, 0) == _counts(engine.run([_row(True, said_at=_at(-2))], DAY))
+    assert not _blocked(account)
+
+
 def test_s09_a_flag_without_a_moment_is_an_opt_out_of_now(
     workspace: Workspace, account: BrevoAccount
 ) -> None:
