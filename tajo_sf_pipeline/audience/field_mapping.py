@@ -292,4 +292,5 @@ def _renamed(field: Field, to: type[Destination]) -> Field:
     kind = to.own_targets.get(name, field.type)
     if field.type not in {None, kind}:
         raise ValueError(f"{name} is of type {kind}")
-    return field.model_copy(update={"to": name, "type": kind})
+    # A type that nobody wrote is none of the field's own options.
+    return field.model_copy(update={"to": name} | ({"type": kind} if kind else {}))

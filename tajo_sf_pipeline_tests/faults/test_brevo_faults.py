@@ -501,9 +501,10 @@ def test_imports_behind_those_of_others_are_found(client: Client, server: Script
     others = ({"id": n, "status": "completed", "name": "LIST_EXPORT"} for n in range(100, 150))
     server.will(_processes(*others), _processes({"id": 3, "status": "completed", "info": None}))
     assert [3] == list(imports.finished(client, [3, 4]))
-    assert ["/v3/processes?limit=50&sort=desc", "/v3/processes?limit=50&sort=desc&offset=50"] == [
-        asked.path for asked in server.asked
-    ]
+    assert [
+        "/v3/processes?limit=50&offset=0&sort=desc",
+        "/v3/processes?limit=50&offset=50&sort=desc",
+    ] == [asked.path for asked in server.asked]
 
 
 def test_reports_name_rows_whatever_their_columns(client: Client, server: Scripted) -> None:
