@@ -46,9 +46,9 @@ class TajoError(Exception):
         self.happened = happened
         self.next_step = next_step
 
-    def add(self, told: str) -> None:
+    def add(self, progress: str) -> None:
         """Say more of what happened."""
-        self.happened += f"; {told}"
+        self.happened += f"; {progress}"
         self.args = (f"{self.code} {self.happened}\n{self.next_step}",)
 
     def as_json(self) -> dict[str, str]:
@@ -214,8 +214,8 @@ def _widest(root: type[TajoError], kind: str) -> type[TajoError] | None:
     """Find the first class of a kind, from the root on."""
     waiting = [root]
     while waiting:
-        found = waiting.pop(0)
-        if getattr(found, "kind", None) == kind:
-            return found
-        waiting += found.__subclasses__()
+        error_class = waiting.pop(0)
+        if getattr(error_class, "kind", None) == kind:
+            return error_class
+        waiting += error_class.__subclasses__()
     return None

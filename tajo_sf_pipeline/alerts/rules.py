@@ -51,7 +51,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Checked:
     """A check's verdict on a date, or on none."""
 
     audience: str
@@ -112,7 +112,7 @@ class State:
 
 
 @dataclass(slots=True)
-class Judge:
+class AlertPolicy:
     """Takes in what happened, in its order; gives the messages that are due."""
 
     rules: Alerts
@@ -130,7 +130,7 @@ class Judge:
             *self._rejection(run),
         ]
 
-    def judged(self, verdict: Judged) -> list[Alert]:
+    def checked(self, verdict: Checked) -> list[Alert]:
         """Return a check's messages: a later date's pass ends an earlier one's failure."""
         rule = CHECK_RULES.get(verdict.check, "check_failed")
         own = rule != "check_failed"
@@ -186,7 +186,7 @@ class Judge:
         self.state.streaks[key] = self.state.streaks.get(key, 0) + 1
         return self.state.streaks[key]
 
-    def _fire(self, key: str, rule: Rule, about: Ended | Judged, problem: Problem) -> list[Alert]:
+    def _fire(self, key: str, rule: Rule, about: Ended | Checked, problem: Problem) -> list[Alert]:
         """Open an alert, or count one that is open; the same thing is not said twice in a day."""
         before = self.state.open.get(key)
         same = before is not None and before.code == problem.code
@@ -211,7 +211,7 @@ class Judge:
         self.state.told_at[key] = self.now.isoformat()
         return [alert]
 
-    def _resolve(self, key: str, about: Ended | Judged) -> list[Alert]:
+    def _resolve(self, key: str, about: Ended | Checked) -> list[Alert]:
         before = self.state.open.pop(key, None)
         self.state.told_at.pop(key, None)
         if before is None:

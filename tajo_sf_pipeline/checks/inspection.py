@@ -30,7 +30,7 @@ _RECENT = 10
 _REASONS = 20
 
 
-def judged(partition: SyncRun, checks: Iterable[str]) -> Iterator[tuple[str, Verdict]]:
+def verdicts(partition: SyncRun, checks: Iterable[str]) -> Iterator[tuple[str, Verdict]]:
     """Yield each check's verdict, in their order; what several need is read once."""
     inspected = _Inspected(partition)
     for check in checks:
@@ -153,7 +153,7 @@ def _guarded(verdict: Verdict, seen: _Inspected, limits: Guards, figures: Figure
         return verdict
     let_pass = frozenset(guard for guard in guards.GUARDS if guard in seen.partition.accept)
     try:
-        guards.judge(limits, figures, let_pass)
+        guards.evaluate(limits, figures, let_pass)
     except GuardError as error:
         return replace(verdict, error=error)
     return replace(verdict, mild=True)

@@ -35,17 +35,17 @@ class _Field:
 
     def values(self, item: str) -> Iterator[int]:
         """Return what one item of the list stands for, such as ``5``, ``1-5/2`` or ``*/10``."""
-        found = _ITEM.fullmatch(item)
-        if found is None or (item.startswith("*-")):
+        match = _ITEM.fullmatch(item)
+        if match is None or (item.startswith("*-")):
             raise ValueError(f"{item!r} is no {self.name}")
-        step = int(found["step"] or 1)
+        step = int(match["step"] or 1)
         if step == 0:
             raise ValueError(f"{item!r}: a step of 0 goes nowhere")
-        first = self.low if found["first"] == "*" else self.number(found["first"])
-        if found["last"]:
-            last = self.number(found["last"])
+        first = self.low if match["first"] == "*" else self.number(match["first"])
+        if match["last"]:
+            last = self.number(match["last"])
         else:
-            last = self.high if found["step"] or found["first"] == "*" else first
+            last = self.high if match["step"] or match["first"] == "*" else first
         # From the later to the earlier, as in `fri-mon`, it goes over the end.
         yield from range(first, (last if first <= last else self.high) + 1, step)
         if first > last:
@@ -100,12 +100,12 @@ def _check_weekdays(text: str) -> bool:
     if text in {"*", "?"}:
         return True
     items = text.split(",")
-    nth = [found for item in items if (found := _NTH.fullmatch(item))]
+    nth = [match for item in items if (match := _NTH.fullmatch(item))]
     if nth and len(nth) < len(items):
         raise ValueError(f"{text!r} mixes days of the week with those of one week of the month")
     if nth:
-        for found in nth:
-            _WEEKDAY.number(found["day"] or found["last"])
+        for match in nth:
+            _WEEKDAY.number(match["day"] or match["last"])
     else:
         _expanded(_WEEKDAY, text)
     return False

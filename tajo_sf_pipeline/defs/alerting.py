@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from tajo_sf_pipeline.alerts.rules import Alert, Ended, Judge, Judged, Problem, State
+from tajo_sf_pipeline.alerts.rules import Alert, AlertPolicy, Checked, Ended, Problem, State
 from tajo_sf_pipeline.alerts.senders import Waiting, deliver, senders
 from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.config.settings import Settings
@@ -31,7 +31,7 @@ _ENDS: tuple[Literal[dg.DagsterEventType.RUN_FAILURE], Literal[dg.DagsterEventTy
     dg.DagsterEventType.RUN_SUCCESS,
 )
 _SINCE, _LAST = "since", "last"
-Event = Ended | Judged
+Event = Ended | Checked
 # How far a sensor has read: a moment or an id for each of its places.
 Seen = dict[str, float]
 Happened = Callable[[dg.SensorEvaluationContext, Seen], tuple[list[Event], Seen]]
@@ -80,19 +80,19 @@ def _sensor(
             # What happened before anybody asked to be told is not told.
             after = {_SINCE: now.timestamp()}
             return _skip(after, State(), [], "first look: what happens from now on is told")
-        told = json.loads(context.cursor)
-        events, after = happened(context, told["after"])
-        judge = Judge(alerts, State.from_json(told["state"]), now)
-        new = [alert for event in events for alert in _judged(judge, event)]
+        memory = json.loads(context.cursor)
+        events, after = happened(context, memory["after"])
+        policy = AlertPolicy(alerts, State.from_json(memory["state"]), now)
+        new = [alert for event in events for alert in _alerts_of(policy, event)]
         receivers = senders(alerts)
-        waiting = [one for one in map(Waiting.from_json, told["waiting"]) if _is_news(one, now)]
+        waiting = [one for one in map(Waiting.from_json, memory["waiting"]) if _is_news(one, now)]
         waiting += [Waiting(name, alert) for alert in new for name in receivers]
         left, failed = deliver(receivers, waiting)
         for error in failed:
             context.log.error(str(error))
         told_now = f"{len(waiting) - len(left)} messages sent for {len(events)} events"
         reason = "; ".join([told_now, *(f"{error.code} {error.happened}" for error in failed)])
-        return _skip(after, judge.state, left, reason)
+        return _skip(after, policy.state, left, reason)
 
     return sensor
 
@@ -103,8 +103,8 @@ def _skip(after: Seen, state: State, waiting: list[Waiting], reason: str) -> dg.
     return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=cursor)
 
 
-def _judged(judge: Judge, event: Event) -> list[Alert]:
-    return judge.ended(event) if isinstance(event, Ended) else judge.judged(event)
+def _alerts_of(policy: AlertPolicy, event: Event) -> list[Alert]:
+    return policy.ended(event) if isinstance(event, Ended) else policy.checked(event)
 
 
 def _is_news(waiting: Waiting, now: datetime) -> bool:
@@ -166,8 +166,8 @@ def _audience_of(run: dg.DagsterRun) -> str | None:
 def _counts(instance: dg.DagsterInstance, run_id: str) -> dict[str, int]:
     """Read what `sync` says of its rows, if it came so far."""
     for entry in instance.all_logs(run_id, dg.DagsterEventType.ASSET_MATERIALIZATION):
-        made = entry.dagster_event and entry.dagster_event.asset_key
-        if made and made.path[-1] == "sync" and entry.asset_materialization:
+        key = entry.dagster_event and entry.dagster_event.asset_key
+        if key and key.path[-1] == "sync" and entry.asset_materialization:
             return _numbers(entry.asset_materialization.metadata, _COUNTS)
     return {}
 
@@ -186,7 +186,7 @@ def _verdicts(alerts: Alerts) -> Happened:
 
     def happened(context: dg.SensorEvaluationContext, after: Seen) -> tuple[list[Event], Seen]:
         storage, seen = context.instance.event_log_storage, dict(after)
-        found: list[tuple[float, Event]] = []
+        verdicts: list[tuple[float, Event]] = []
         for key, at in _latest(context).items():
             name = key.to_user_string()
             before = max(seen.get(name, 0), seen[_SINCE])
@@ -196,9 +196,9 @@ def _verdicts(alerts: Alerts) -> Happened:
                 event = _evaluated(record)
                 if event is not None and event.timestamp > before and event.dagster_event:
                     verdict = event.dagster_event.asset_check_evaluation_data
-                    found.append((event.timestamp, _verdict(verdict, alerts.link)))
+                    verdicts.append((event.timestamp, _verdict(verdict, alerts.link)))
             seen[name] = at
-        return [event for _, event in sorted(found, key=lambda one: one[0])], seen
+        return [event for _, event in sorted(verdicts, key=lambda one: one[0])], seen
 
     return happened
 
@@ -221,22 +221,22 @@ def _evaluated(record: AssetCheckExecutionRecord) -> dg.EventLogEntry | None:
     return record.event if settled else None
 
 
-def _verdict(found: dg.AssetCheckEvaluation, link: str) -> Judged:
-    asset = found.asset_key.to_user_string()
-    severity = found.severity.value.lower()
-    return Judged(
-        audience=found.asset_key.path[0],
+def _verdict(evaluation: dg.AssetCheckEvaluation, link: str) -> Checked:
+    asset = evaluation.asset_key.to_user_string()
+    severity = evaluation.severity.value.lower()
+    return Checked(
+        audience=evaluation.asset_key.path[0],
         asset=asset,
-        check=found.check_name,
-        sync_date=found.partition or "",
-        passed=found.passed,
+        check=evaluation.check_name,
+        sync_date=evaluation.partition or "",
+        passed=evaluation.passed,
         link=f"{link.rstrip('/')}/assets/{asset}?view=checks",
         problem=Problem(
-            GuardError.kind if found.blocking else "check",
+            GuardError.kind if evaluation.blocking else "check",
             "TAJO-844",
-            f"the check {found.check_name} of {asset} failed ({severity}): "
-            f"{found.description or 'see its metadata'}",
+            f"the check {evaluation.check_name} of {asset} failed ({severity}): "
+            f"{evaluation.description or 'see its metadata'}",
             "Open the check in Dagster's UI: its description says what to do.",
         ),
-        counts=_numbers(found.metadata),
+        counts=_numbers(evaluation.metadata),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from tajo_sf_pipeline.audience.check_rules import ON_MAPPED, ON_SYNC, RULES, Rule, applied
-from tajo_sf_pipeline.checks.inspection import judged
+from tajo_sf_pipeline.checks.inspection import verdicts
 from tajo_sf_pipeline.checks.verdict import Verdict
 from tajo_sf_pipeline.defs.failures import step
 from tajo_sf_pipeline.defs.one_run import OneRun
@@ -68,8 +68,8 @@ def _checks(
         partition = one_run.hold(partition_of(context))
         selected = {key.name for key in context.selected_asset_check_keys}
         # All before the first is told: a try that an outage ends leaves no history.
-        found = list(judged(partition, [name for name in wanted if name in selected]))
-        for name, verdict in found:
+        results = list(verdicts(partition, [name for name in wanted if name in selected]))
+        for name, verdict in results:
             yield _result(key, wanted[name], verdict)
 
     return checks
@@ -105,16 +105,16 @@ def stop_unless_judged(context: dg.AssetExecutionContext, partition: SyncRun) ->
     A run of `sync` alone does, as from the page or when it is executed again from its failure.
     """
     rules = {rule.name: applied(rule, partition.audience.checks) for rule in ON_MAPPED}
-    told = {
+    evaluated = {
         evaluation.check_name
         for evaluation in evaluations(context.instance, context.run.run_id)
         if evaluation.asset_key.path[-1] == "mapped"
     }
     # Where nothing is mapped there is no file to judge: COVERED has been told of, or holds.
     left_out = [
-        name for name, rule in rules.items() if rule.blocking and name not in {*told, COVERED}
+        name for name, rule in rules.items() if rule.blocking and name not in {*evaluated, COVERED}
     ]
-    for name, verdict in judged(partition, left_out):
+    for name, verdict in verdicts(partition, left_out):
         if verdict.passed or verdict.mild or rules[name].severity != "error":
             continue
         raise verdict.error or stopped_before_any_write(
@@ -123,13 +123,13 @@ def stop_unless_judged(context: dg.AssetExecutionContext, partition: SyncRun) ->
 
 
 def _metadata(verdict: Verdict) -> dict[str, Any]:
-    found: dict[str, Any] = dict(verdict.counts)
+    metadata: dict[str, Any] = dict(verdict.counts)
     if verdict.error is not None:
-        found |= {**verdict.error.as_json(), "message": verdict.error.happened}
+        metadata |= {**verdict.error.as_json(), "message": verdict.error.happened}
     if verdict.problems:
         lines = "\n".join(f"- {problem}" for problem in verdict.problems)
-        found["problems"] = dg.MetadataValue.md(lines)
+        metadata["problems"] = dg.MetadataValue.md(lines)
     if verdict.examples:
         records = [dg.TableRecord(dict(example)) for example in verdict.examples]
-        found["examples"] = dg.MetadataValue.table(records=records)
-    return found
+        metadata["examples"] = dg.MetadataValue.table(records=records)
+    return metadata

@@ -51,42 +51,47 @@ class Verdicts:
     audience: Audience
 
     def on_time(self, instance: dg.DagsterInstance, now: datetime) -> dg.AssetCheckEvaluation:
-        """Judge how old the newest data is."""
+        """Return whether the newest data is young enough."""
         zone, age = self.settings.file.timezone, max_age(self.settings, self.audience)
         today = self.settings.today()
         first = max(today - timedelta(days=age.days + 2), self.settings.file.start_date)
         dates = synced(instance, self.audience.name, days_from(first, today))
-        found = freshness.reached(dates, zone)
-        passed, told = freshness.evaluate(found, age, now)
+        reached = freshness.reached(dates, zone)
+        passed, description = freshness.evaluate(reached, age, now)
         metadata = {
             "max_age_hours": round(age / timedelta(hours=1), 2),
-            "age_hours": round(found.age(now) / timedelta(hours=1), 2) if found else None,
-            "newest_sync_date": found.day.isoformat() if found else "none",
+            "age_hours": round(reached.age(now) / timedelta(hours=1), 2) if reached else None,
+            "newest_sync_date": reached.day.isoformat() if reached else "none",
         }
-        return self._evaluation(ON_TIME, told, metadata, passed=passed)
+        return self._evaluation(ON_TIME, description, metadata, passed=passed)
 
     def cursor_moves(self, movement: freshness.Movement, now: datetime) -> dg.AssetCheckEvaluation:
-        """Judge whether what is confirmed moves with the sources."""
+        """Return whether what is confirmed moves with the sources."""
         age = max_age(self.settings, self.audience)
         stalled = movement.stalled(now, age)
         at = f"{movement.cursor:%Y-%m-%d %H:%M} UTC" if movement.cursor else "nothing yet"
         since = f"{movement.moved_at:%Y-%m-%d %H:%M} UTC" if movement.moved_at else ""
-        told = (
+        description = (
             f"stalled: the sources have moved since {since}, confirmed is {at}"
             if stalled
             else f"confirmed up to {at}" + (f"; the sources moved at {since}" if since else "")
         )
-        return self._evaluation(CURSOR_MOVES, told, {"confirmed": at}, passed=not stalled)
+        return self._evaluation(CURSOR_MOVES, description, {"confirmed": at}, passed=not stalled)
 
     def _evaluation(
-        self, check: str, told: str, metadata: Mapping[str, str | float | None], *, passed: bool
+        self,
+        check: str,
+        description: str,
+        metadata: Mapping[str, str | float | None],
+        *,
+        passed: bool,
     ) -> dg.AssetCheckEvaluation:
         return dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey([self.audience.name, "sync"]),
             check_name=check,
             passed=passed,
             severity=dg.AssetCheckSeverity.WARN,
-            description=told,
+            description=description,
             metadata={name: value for name, value in metadata.items() if value is not None},
         )
 
@@ -106,18 +111,18 @@ def freshness_checks(settings: Settings, audience: Audience) -> dg.AssetChecksDe
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         for key in context.selected_asset_check_keys:
             if key.name == ON_TIME:
-                found = verdicts.on_time(context.instance, datetime.now(UTC))
+                verdict = verdicts.on_time(context.instance, datetime.now(UTC))
             else:
-                found = _last_said(context.instance, key) or verdicts.cursor_moves(
+                verdict = _last_said(context.instance, key) or verdicts.cursor_moves(
                     freshness.Movement(), datetime.now(UTC)
                 )
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,
-                passed=found.passed,
-                severity=found.severity,
-                description=found.description,
-                metadata=found.metadata,
+                passed=verdict.passed,
+                severity=verdict.severity,
+                description=verdict.description,
+                metadata=verdict.metadata,
             )
 
     return checks

@@ -53,14 +53,14 @@ def failed(instance: dg.DagsterInstance, audience: str, tags: Mapping[str, str])
     A date that any other run has brought since the first of them is left out.
     """
     records = instance.get_run_records(dg.RunsFilter(tags={AUDIENCE_TAG: audience, **tags}))
-    found: dict[date, list[dg.RunRecord]] = {}
+    by_date: dict[date, list[dg.RunRecord]] = {}
     for record in records:
         day = date.fromisoformat(record.dagster_run.tags[PARTITION_NAME_TAG])
-        found.setdefault(day, []).append(record)
-    good = synced(instance, audience, found)
+        by_date.setdefault(day, []).append(record)
+    good = synced(instance, audience, by_date)
     return {
         day: len(runs)
-        for day, runs in found.items()
+        for day, runs in by_date.items()
         if all(run.dagster_run.status is dg.DagsterRunStatus.FAILURE for run in runs)
         and not (day in good and good[day] > min(run.create_timestamp for run in runs))
     }

@@ -81,36 +81,36 @@ def _cost(cost: Cost | str) -> Metadata:
 def of_mapped(mapped: Mapped, partition: SyncRun) -> Metadata:
     audience, rejected = partition.audience, partition.paths.rejected(partition.day)
     show = partition.settings.file.log_personal_data
-    given = mapped.rows + mapped.rejected
-    found: Metadata = {
+    extracted = mapped.rows + mapped.rejected
+    metadata: Metadata = {
         "dagster/partition_row_count": mapped.rows,
         "dagster/column_schema": _schema(mapped.schema),
         "dagster/column_lineage": lineage.of_mapped(
             audience.name, _made_of(partition, mapped.schema.names)
         ),
         "rejected_rows": mapped.rejected,
-        "rejected_share": round(mapped.rejected / given, 4) if given else 0.0,
+        "rejected_share": round(mapped.rejected / extracted, 4) if extracted else 0.0,
         "unmapped_columns": ", ".join(mapped.unmapped) or "none",
         "seconds": round(mapped.seconds, 3),
     }
     if first := list(first_rows(partition, _PREVIEWED)):
-        found["preview"] = _preview(first)
+        metadata["preview"] = _preview(first)
     if mapped.losses:
-        found["losses"] = dg.MetadataValue.md("\n".join(f"- {loss}" for loss in mapped.losses))
+        metadata["losses"] = dg.MetadataValue.md("\n".join(f"- {loss}" for loss in mapped.losses))
     if mapped.suspicions:
-        found["suspicions"] = _table(
+        metadata["suspicions"] = _table(
             ("looks wrong, and cost no row", "rows"), mapped.suspicions.items()
         )
     if mapped.rejected:
-        found["rejects"] = _table(("reason", "rows"), mapped.reasons.items())
+        metadata["rejects"] = _table(("reason", "rows"), mapped.reasons.items())
         records = [dg.TableRecord(dict(row)) for row in first_rejects(rejected, show=show)]
-        found["first_rejects"] = dg.MetadataValue.table(records=records)
+        metadata["first_rejects"] = dg.MetadataValue.table(records=records)
     if same := list(same_contacts(partition, _PREVIEWED)):
-        found["same_contacts"] = _table(
+        metadata["same_contacts"] = _table(
             ("row", "left out", "kept row", "of the same contact"),
-            [(row, _line(source), kept, _line(beside)) for row, source, kept, beside in same],
+            [(row, _line(source), kept, _line(winner)) for row, source, kept, winner in same],
         )
-    return found
+    return metadata
 
 
 def of_sync(summary: Summary, delivered: Delivered, partition: SyncRun) -> Metadata:
@@ -118,8 +118,8 @@ def of_sync(summary: Summary, delivered: Delivered, partition: SyncRun) -> Metad
     mapped = parquet.schema(partition.paths.mapped(partition.day))
     types = {field.name: str(field.type) for field in mapped}
     targets = delivered.targets
-    numbers = {name: found for name, found in summary.as_json().items() if name not in _ELSEWHERE}
-    found: Metadata = {
+    numbers = {name: value for name, value in summary.as_json().items() if name not in _ELSEWHERE}
+    metadata: Metadata = {
         "dagster/partition_row_count": summary.confirmed,
         "dagster/column_schema": dg.TableSchema(
             columns=[dg.TableColumn(to, types[column]) for to, column in targets.items()]
@@ -133,14 +133,14 @@ def of_sync(summary: Summary, delivered: Delivered, partition: SyncRun) -> Metad
         "destination": audience.destination.as_text(),
     }
     if summary.accepted_guards:
-        found["accepted_guards"] = ", ".join(summary.accepted_guards)
+        metadata["accepted_guards"] = ", ".join(summary.accepted_guards)
     if delivered.refusals:
-        found["refused"] = _table(("Brevo's reason", "rows"), delivered.refusals)
+        metadata["refused"] = _table(("Brevo's reason", "rows"), delivered.refusals)
     if delivered.lists:
-        found["lists"] = _lists(settings, delivered.lists)
+        metadata["lists"] = _lists(settings, delivered.lists)
     if summary.differences:
-        found["differences"] = _table(("attribute", "contacts"), summary.differences.items())
-    return found
+        metadata["differences"] = _table(("attribute", "contacts"), summary.differences.items())
+    return metadata
 
 
 _ELSEWHERE = frozenset(
@@ -187,16 +187,16 @@ def _made_of(partition: SyncRun, mapped: Sequence[str]) -> dict[str, list[str]]:
     audience = partition.audience
     extract = parquet.schema(partition.paths.extract(partition.day)).names
     by_name = {name.lower(): name for name in extract}
-    made: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     for source, field in audience.fields.items():
         target = "_key" if source == audience.key_column else FLAGS.get(field.to, field.to)
         if target in mapped:
-            made[target] = [
+            sources[target] = [
                 by_name[name] for name in sorted(field.reads(source)) if name in by_name
             ]
     if audience.cursor in by_name:
-        made["_version"] = [by_name[audience.cursor]]
-    return made
+        sources["_version"] = [by_name[audience.cursor]]
+    return sources
 
 
 def _preview(rows: Iterable[Previewed]) -> dg.MetadataValue[Any]:

@@ -40,7 +40,7 @@ def missed_dates_sensor(
         now, today = datetime.now(UTC), settings.today()
         first = max(today - audience.catch_up, settings.file.start_date)
         days = list(days_from(first, today - timedelta(days=1)))
-        found = list(
+        due = list(
             missed(
                 days,
                 synced(context.instance, audience.name, days),
@@ -49,14 +49,14 @@ def missed_dates_sensor(
                 now=now,
             )
         )
-        if not found:
-            told = f"no sync date since {first} was missed"
-            return dg.SensorResult(skip_reason=dg.SkipReason(told))
-        requests = [r for day in found if (r := _request(context.instance, audience.name, day))]
+        if not due:
+            reason = f"no sync date since {first} was missed"
+            return dg.SensorResult(skip_reason=dg.SkipReason(reason))
+        requests = [r for day in due if (r := _request(context.instance, audience.name, day))]
         if not requests:
-            dates = ", ".join(map(str, found))
-            told = f"missed {dates}: a run is under way, or {ATTEMPTS} have failed"
-            return dg.SensorResult(skip_reason=dg.SkipReason(told))
+            dates = ", ".join(map(str, due))
+            reason = f"missed {dates}: a run is under way, or {ATTEMPTS} have failed"
+            return dg.SensorResult(skip_reason=dg.SkipReason(reason))
         return dg.SensorResult(run_requests=requests)
 
     return sensor

@@ -68,13 +68,13 @@ def due_at(day: date, cron: str, zone: str) -> datetime:
 def longest_pause(cron: str, zone: str) -> timedelta:
     """Return the longest time between two ticks of a schedule that follow each other."""
     ticks = cron_string_iterator(_A_FRIDAY.timestamp(), cron, zone)
-    earlier, found = next(ticks), timedelta()
+    earlier, longest = next(ticks), timedelta()
     for number, later in enumerate(ticks, start=1):
-        found = max(found, later - earlier)
+        longest = max(longest, later - earlier)
         if number >= _TICKS or (number > 1 and later - _A_FRIDAY > _A_WEEK):
             break
         earlier = later
-    return found
+    return longest
 
 
 def _previous(tick: datetime, cron: str, zone: str) -> datetime:

@@ -44,10 +44,10 @@ class Memory:
 
     @classmethod
     def read(cls, cursor: str | None) -> "Memory":
-        told: dict[str, Any] = json.loads(cursor) if cursor else {}
-        moment = {name: _moment(told.get(name)) for name in ("settled_at", "asked_at")}
-        movement = Movement(_moment(told.get("confirmed")), _moment(told.get("moved_at")))
-        return cls(told.get("tokens", {}), moment["settled_at"], moment["asked_at"], movement)
+        memory: dict[str, Any] = json.loads(cursor) if cursor else {}
+        moment = {name: _moment(memory.get(name)) for name in ("settled_at", "asked_at")}
+        movement = Movement(_moment(memory.get("confirmed")), _moment(memory.get("moved_at")))
+        return cls(memory.get("tokens", {}), moment["settled_at"], moment["asked_at"], movement)
 
     def written(self) -> str:
         moments = {
@@ -56,8 +56,8 @@ class Memory:
             "confirmed": self.movement.cursor,
             "moved_at": self.movement.moved_at,
         }
-        told = {name: at.isoformat() if at else None for name, at in moments.items()}
-        return json.dumps({"tokens": dict(self.tokens), **told})
+        moments_as_text = {name: at.isoformat() if at else None for name, at in moments.items()}
+        return json.dumps({"tokens": dict(self.tokens), **moments_as_text})
 
 
 def freshness_sensor(
@@ -156,8 +156,8 @@ class _Watch:
         return None
 
     def _changed(self, answer: ChangeTokens, memory: Memory) -> list[Table]:
-        told = answer.known.items()
-        return [table for table, token in told if memory.tokens.get(".".join(table)) != token]
+        tokens = answer.known.items()
+        return [table for table, token in tokens if memory.tokens.get(".".join(table)) != token]
 
     def _observed(self, changed: list[Table], answer: ChangeTokens) -> list[dg.AssetObservation]:
         moments = self._source.altered(changed) if changed else {}
@@ -172,8 +172,8 @@ class _Watch:
 
 def _change(memory: Memory) -> str:
     """Name the state of the source tables."""
-    told = json.dumps(dict(memory.tokens), sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    state = json.dumps(dict(memory.tokens), sort_keys=True)
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 def _run_of_change(change: str, day: date, number: int) -> dg.RunRequest:

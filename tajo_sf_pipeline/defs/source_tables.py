@@ -38,14 +38,14 @@ def table_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey(["snowflake", *table])
 
 
-def observation(table: Table, token: str, found: Altered) -> dg.AssetObservation:
+def observation(table: Table, token: str, altered: Altered) -> dg.AssetObservation:
     """Return what is seen of a table; its token is the data version.
 
     By the version's change a condition of any asset below knows that the table moved, however many
     audiences watch it and say so.
     """
     return dg.AssetObservation(
-        table_key(table), metadata=_metadata(token, found), tags={DATA_VERSION_TAG: token}
+        table_key(table), metadata=_metadata(token, altered), tags={DATA_VERSION_TAG: token}
     )
 
 
@@ -65,11 +65,11 @@ def _observable(settings: Settings, table: Table, open_source: OpenSource) -> dg
             answer = source.change_tokens([table])
             if table not in answer.known:
                 return dg.ObserveResult(metadata={"unknown": answer.unknown[table]})
-            token, found = answer.known[table], source.altered([table])[table]
+            token, altered = answer.known[table], source.altered([table])[table]
         except TajoError as error:
             raise dg.Failure(str(error), dict(error.as_json())) from error
         return dg.ObserveResult(
-            metadata=_metadata(token, found), data_version=dg.DataVersion(token)
+            metadata=_metadata(token, altered), data_version=dg.DataVersion(token)
         )
 
     with warnings.catch_warnings():
@@ -86,12 +86,12 @@ def _op_name(table: Table) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", f"{'__'.join(table)}_{digest}")
 
 
-def _metadata(token: str, found: Altered) -> dict[str, Any]:
+def _metadata(token: str, altered: Altered) -> dict[str, Any]:
     metadata: dict[str, Any] = {"change_token": token}
-    if found.at is not None:
-        metadata["dagster/last_updated_timestamp"] = dg.MetadataValue.timestamp(found.at)
-    if found.below:
-        metadata["tables_below"] = ", ".join(".".join(below) for below in found.below)
-    if found.unknown:
-        metadata["unknown"] = found.unknown
+    if altered.at is not None:
+        metadata["dagster/last_updated_timestamp"] = dg.MetadataValue.timestamp(altered.at)
+    if altered.below:
+        metadata["tables_below"] = ", ".join(".".join(below) for below in altered.below)
+    if altered.unknown:
+        metadata["unknown"] = altered.unknown
     return metadata

@@ -46,13 +46,13 @@ class Watch:
             self._thread.join()
 
     def _watch(self) -> None:
-        told = None
+        last = None
         while not self._ended.wait(_EVERY):
             self._free()
             other = self._waits_for()
-            if other is not None and other != told:
+            if other is not None and other != last:
                 self.tell(f"{self.audience} {self.day} waits for {other}")
-            told = other
+            last = other
 
     def _free(self) -> None:
         for reason in dead_runs.free(self.instance, self.home):

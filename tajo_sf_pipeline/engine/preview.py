@@ -66,11 +66,11 @@ def first_rows(run: SyncRun, limit: int) -> Iterator[Previewed]:
     mapped = {row["_row"]: row for row in _first(paths.mapped(day), limit)}
     reasons = _reasons(paths, day, limit)
     for number, source in enumerate(_first(paths.extract(day), limit)):
-        found = mapped.get(number)
+        row = mapped.get(number)
         yield Previewed(
             row=number,
             source=_shown(source, show=show, personal=personal),
-            mapped=_shown(_brevo(found), show=show, personal=personal) if found else None,
+            mapped=_shown(_brevo(row), show=show, personal=personal) if row else None,
             reasons=tuple(reasons.get(number, ())),
         )
 
@@ -97,14 +97,14 @@ def _repeated(paths: Paths, day: date) -> Iterator[tuple[int, int]]:
 
 def personal_names(audience: Audience) -> frozenset[str]:
     """Name the columns and attributes that the mapping calls personal, or takes as the key."""
-    found = {"_key"}
+    names = {"_key"}
     for source, field in audience.fields.items():
         if field.personal or source == audience.key_column:
-            found |= {
+            names |= {
                 field.to,
-                *(given for name in field.reads(source) for given in (name, name.upper())),
+                *(spelling for name in field.reads(source) for spelling in (name, name.upper())),
             }
-    return frozenset(found)
+    return frozenset(names)
 
 
 def _brevo(row: Row) -> Row:
@@ -127,10 +127,10 @@ def _first(path: Path, limit: int) -> Iterator[Row]:
 
 
 def _reasons(paths: Paths, day: date, limit: int) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+    reasons: dict[int, list[str]] = {}
     for batch in parquet.batches(paths.rejected(day), _REASON):
         # Duplicates stand behind the others, so the file is read to its end.
         for row in batch.filter(pc.less(batch["row"], limit)).to_pylist():
             kept = "" if row["kept_row"] is None else f"; row {row['kept_row']} is kept"
-            found.setdefault(row["row"], []).append(f"{row['column']}: {row['reason']}{kept}")
-    return found
+            reasons.setdefault(row["row"], []).append(f"{row['column']}: {row['reason']}{kept}")
+    return reasons

@@ -143,7 +143,7 @@ class SyncRun:
             present=ledger.present(),
             volumes=self._volumes(ledger, report.lane),
         )
-        return guards.judge(self.audience.guards, figures, guards.accepted(self.accept))
+        return guards.evaluate(self.audience.guards, figures, guards.accepted(self.accept))
 
     def preflight(self) -> Preflight | None:
         """Return what of the mapped columns Brevo would not take, asked in one call (S16).

@@ -41,7 +41,7 @@ def accepted(names: Sequence[str]) -> frozenset[Guard]:
     return frozenset(guard for guard in GUARDS if guard in names)
 
 
-def judge(guards: Guards, figures: Figures, accept: frozenset[Guard]) -> tuple[Guard, ...]:
+def evaluate(guards: Guards, figures: Figures, accept: frozenset[Guard]) -> tuple[Guard, ...]:
     """Return the guards that would have stopped the run and were let pass.
 
     Raises `GuardError` that names every guard that stops it, the counts, and how to let it pass.

@@ -121,7 +121,7 @@ def test_what_happened_before_the_first_look_is_not_told() -> None:
 
 
 def test_each_run_is_read_once(watched: Watched) -> None:
-    """A tick after which nothing ended has nothing to judge."""
+    """A tick after which nothing ended has nothing to policy."""
     watched.fail(OURS)
     assert ["1 messages sent for 1 events", "0 messages sent for 0 events"] == [
         watched.tick() for _ in range(2)

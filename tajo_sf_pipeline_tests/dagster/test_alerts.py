@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from tajo_sf_pipeline import defs
-from tajo_sf_pipeline.alerts.rules import Alert, Ended, Judge, Judged, Problem, State
+from tajo_sf_pipeline.alerts.rules import Alert, AlertPolicy, Checked, Ended, Problem, State
 from tajo_sf_pipeline.config.alerting import Alerts
 from tajo_sf_pipeline.defs import runs
 from tajo_sf_pipeline.defs.run_failure import why_failed
@@ -32,7 +32,7 @@ MAPPING = MappingError("TAJO-601", "no such column", "Select it.")
 AFTERWARDS = RefusedError("TAJO-831", "a check failed after the delivery", "Look.", reason="")
 GOOD = Ended("vip", "incremental", "2026-11-10", "http://d/runs/1")
 FAILED = replace(GOOD, error=OUTAGE)
-STALE = Judged(
+STALE = Checked(
     audience="vip",
     asset="vip/sync",
     check="on_time",
@@ -43,16 +43,16 @@ STALE = Judged(
 )
 
 
-def said(*events: Ended | Judged, hours: float = 0, **rules: object) -> list[tuple[str, str]]:
-    """Let a judge see events, each some hours after the one before; give what was said."""
+def said(*events: Ended | Checked, hours: float = 0, **rules: object) -> list[tuple[str, str]]:
+    """Let a policy see events, each some hours after the one before; give what was said."""
     state, now, alerts = State(), NOON, Alerts.model_validate(rules)
     found: list[Alert] = []
     for event in events:
         # What is remembered lives in a cursor, as JSON.
         state = State.from_json(state.as_json())
-        judge = Judge(alerts, state, now)
-        found += judge.ended(event) if isinstance(event, Ended) else judge.judged(event)
-        state, now = judge.state, now + timedelta(hours=hours)
+        policy = AlertPolicy(alerts, state, now)
+        found += policy.ended(event) if isinstance(event, Ended) else policy.checked(event)
+        state, now = policy.state, now + timedelta(hours=hours)
     return [(alert.status, alert.key) for alert in found]
 
 

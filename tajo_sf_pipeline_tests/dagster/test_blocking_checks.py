@@ -51,7 +51,7 @@ def _stop(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> list[str]:
         made.extend(names)
         return [(name, verdict) for name in names]
 
-    monkeypatch.setattr(checks, "judged", judged)
+    monkeypatch.setattr(checks, "verdicts", judged)
     stop_unless_judged(cast(dg.AssetExecutionContext, CONTEXT), cast(SyncRun, PARTITION))
     return made
 

@@ -79,7 +79,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="`sync` alone, started from the page, writes what a blocking check would stop",
         file="tajo_sf_pipeline/defs/checks.py",
-        before="    for name, verdict in judged(partition, left_out):\n",
+        before="    for name, verdict in verdicts(partition, left_out):\n",
         after="    for name, verdict in ():\n",
         found_by=(f"{_CHECKS}::test_s16_a_sync_that_runs_alone_is_judged_before_its_first_write",),
     ),
@@ -359,8 +359,12 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         what="a stale audience shows as a failed run",
         file="tajo_sf_pipeline/defs/freshness.py",
-        before=("            severity=dg.AssetCheckSeverity.WARN,\n            description=told"),
-        after=("            severity=dg.AssetCheckSeverity.ERROR,\n            description=told"),
+        before=(
+            "            severity=dg.AssetCheckSeverity.WARN,\n            description=description"
+        ),
+        after=(
+            "            severity=dg.AssetCheckSeverity.ERROR,\n            description=description"
+        ),
         found_by=(f"{_TICKS}::test_a_warehouse_that_does_not_answer_changes_nothing",),
     ),
 )

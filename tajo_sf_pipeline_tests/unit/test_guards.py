@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tajo_sf_pipeline.audience.destination import Guards
 from tajo_sf_pipeline.errors import ConfigurationError, GuardError
-from tajo_sf_pipeline.planning.guards import GUARDS, Figures, accepted, judge
+from tajo_sf_pipeline.planning.guards import GUARDS, Figures, accepted, evaluate
 
 CODES = ("TAJO-802", "TAJO-803", "TAJO-804", "TAJO-805")
 
@@ -19,7 +19,7 @@ def _figures(**known: Any) -> Figures:
 def _stops(guards: Guards, figures: Figures, *accept: str) -> str | None:
     """Give the code of the error, or None where the run may go on."""
     try:
-        judge(guards, figures, accepted(accept))
+        evaluate(guards, figures, accepted(accept))
     except GuardError as error:
         return error.code
     return None
@@ -104,7 +104,7 @@ BAD = _figures(extracted=10, rejected=1, removed=3, present=5, volumes=[100])
 def test_every_guard_that_stops_a_run_is_told_at_once() -> None:
     """With its counts and its limit, and the words that let all of them pass."""
     with pytest.raises(GuardError) as stopped:
-        judge(EVERY, BAD, frozenset())
+        evaluate(EVERY, BAD, frozenset())
     assert 4 == stopped.value.exit_code
     assert (
         "nothing was written: 3 of 5 rows would leave, guards.max_removed allows 0 rows; "
@@ -135,10 +135,10 @@ def test_a_person_lets_some_pass_and_no_others(accept: tuple[str, ...], code: st
 
 def test_what_was_let_pass_is_told_and_no_more() -> None:
     """Only guards that would have stopped the run are recorded, in their own order."""
-    found = judge(EVERY, BAD, accepted(("volume", "min_rows", "max_rejected", "max_removed")))
+    found = evaluate(EVERY, BAD, accepted(("volume", "min_rows", "max_rejected", "max_removed")))
     assert GUARDS == found
-    assert ("max_removed",) == judge(Guards(max_removed=0), BAD, accepted(GUARDS))
-    assert () == judge(Guards(max_removed=3), BAD, accepted(GUARDS))
+    assert ("max_removed",) == evaluate(Guards(max_removed=0), BAD, accepted(GUARDS))
+    assert () == evaluate(Guards(max_removed=3), BAD, accepted(GUARDS))
 
 
 def test_an_unknown_guard_is_refused_by_its_name() -> None:

@@ -59,11 +59,11 @@ def _session(transport: Transport) -> dict[str, Any]:
     return session
 
 
-def _same(what: str, wanted: str | None, found: str | None, fix: str) -> Finding:
-    if found is not None and (wanted is None or wanted.upper() == found.upper()):
-        return Finding(what, found)
-    told = f"the session's {what} is {found or 'none'}; {wanted or 'one'} was asked for"
-    return Finding(what, error=PermissionDeniedError("TAJO-304", told, fix))
+def _same(what: str, wanted: str | None, current: str | None, fix: str) -> Finding:
+    if current is not None and (wanted is None or wanted.upper() == current.upper()):
+        return Finding(what, current)
+    message = f"the session's {what} is {current or 'none'}; {wanted or 'one'} was asked for"
+    return Finding(what, error=PermissionDeniedError("TAJO-304", message, fix))
 
 
 def _compiled(transport: Transport, audience: Audience) -> Finding:
@@ -78,7 +78,7 @@ def _compiled(transport: Transport, audience: Audience) -> Finding:
         return Finding(what, error=error)
     missing = [name for name in audience.fields if name not in names and not audience.optional]
     if missing:
-        told = f"{audience.statement.origin} does not return {', '.join(missing)}"
+        message = f"{audience.statement.origin} does not return {', '.join(missing)}"
         fix = "Select it, or take it out of the mapping."
-        return Finding(what, error=ConfigurationError("TAJO-601", told, fix))
+        return Finding(what, error=ConfigurationError("TAJO-601", message, fix))
     return Finding(what, f"compiles, {len(extract.schema)} columns")
