@@ -26,6 +26,7 @@ from tajo_sf_pipeline.sandbox import Sandbox, serve
 from tajo_sf_pipeline.sources.base import Question
 from tajo_sf_pipeline.sources.snowflake import credentials, error_translation, sql_api
 from tajo_sf_pipeline.sources.snowflake.sql_api import SqlApi
+from tajo_sf_pipeline_tests import sql_api_calls
 from tajo_sf_pipeline_tests.forwarder import forwarding_to
 from tajo_sf_pipeline_tests.workspaces import Ran, Workspace
 
@@ -483,9 +484,11 @@ def test_an_empty_result_has_the_same_schema(
 @pytest.mark.long
 def test_ten_thousand_columns(people: Workspace, snowflake: Snowflake) -> None:
     """All arrive, in their order, on both transports."""
-    count = 10_000
-    columns = ",".join(["email", *(f"c{n}" for n in range(count))])
-    wide = people.table("wide", columns, [["a@example.com", *range(count)]])
+    wide, count = f"{people.prefix}_wide".upper(), 10_000
+    columns = ", ".join(f"{n} AS c{n}" for n in range(count))
+    with httpx.Client(base_url=snowflake.url, headers=sql_api_calls.PAT, timeout=120) as client:
+        api = sql_api_calls.SqlApi(people.sandbox, client)
+        api.rows(f"CREATE TABLE {wide} AS SELECT 'a@example.com' AS email, {columns}")
     people.audience("people", f"SELECT * FROM {wide}", {"email": "email"})
     for transport in TRANSPORTS:
         people.write(snowflake={"transport": transport})
