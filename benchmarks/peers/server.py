@@ -126,7 +126,7 @@ class Server:
                 return self._contact(unquote(key))
             case ["processes"]:
                 newest = range(self.run.processes, max(self.run.processes - 50, 0), -1)
-                shown = [] if "offset=" in target else list(newest)
+                shown = list(newest) if "offset=" not in target or "offset=0" in target else []
                 return 200, _json({"processes": [_process(number) for number in shown]})
             case ["processes", number]:
                 return 200, _json(_process(int(number)))
